@@ -1,0 +1,120 @@
+"""The three contracts of a strategy, and the decisions they may take.
+
+A strategy is a pure function from history to decision: no I/O, no clock, no state, and no random number but from the
+generator it is handed. Searcher, scheduler and stopper combine freely: a searcher never asks how long a trial trains, a
+scheduler never reads params, a stopper sees one curve at a time.
+
+Every member is a frozen dataclass whose fields are its settings, of types that JSON knows; so a strategy can be stored
+with its study and made again from it. Values are "lower is better" throughout; direction is turned at the border.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from strategies.space import Space
+    from strategies.trial import History, Params, Trial
+
+Reason = Mapping[str, Any]
+"""Why a decision was taken, for people and SQL: JSON values only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a new trial and train it up to epoch `until`.
+
+    Its params come from the searcher, unless the scheduler gives `params` itself (and, with `parent`, weights to
+    inherit).
+    """
+
+    until: int
+    bracket: int = 0
+    rung: int = 0
+    parent: int | None = None
+    params: "Params | None" = None
+    reason: Reason = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Train a paused trial on, up to epoch `until`."""
+
+    trial: int
+    until: int
+    rung: int = 0
+    reason: Reason = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End a trial early: a paused one (a scheduler's decision) or the running one (a stopper's verdict)."""
+
+    trial: int
+    reason: Reason = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing can be decided until a running job has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to decide: the search is over once the running jobs have ended."""
+
+
+WAIT: Final = Wait()
+DONE: Final = Done()
+Decision = Start | Resume | Stop | Wait | Done
+
+
+class Searcher(ABC):
+    """Which params next."""
+
+    summary: ClassVar[str]
+    """One sentence for people who choose."""
+    adaptive: ClassVar[bool] = False
+    """Whether proposals depend on results. If not, they follow from the trial's number alone."""
+
+    @abstractmethod
+    def propose(self, number: int, history: "History", rng: "np.random.Generator") -> "Params":
+        """Return the params of trial `number`; `rng` is seeded by (study seed, trial number).
+
+        Raises Exhausted when the searcher has no further point.
+        """
+
+    def check(self, space: "Space") -> None:  # noqa: B027 - most searchers take every space
+        """Raise StrategyError when this searcher cannot search `space`."""
+
+
+class Scheduler(ABC):
+    """Which trial trains next, and up to which epoch."""
+
+    summary: ClassVar[str]
+    adaptive: ClassVar[bool] = False
+    """Whether the outcome depends on which results are known when. A scheduler that waits for whole rungs is not."""
+    resumes: ClassVar[bool] = False
+    """Whether it trains paused trials on, which asks for an objective that can resume."""
+
+    @abstractmethod
+    def decide(self, history: "History") -> Decision:
+        """Return the next decision: never a Start unless `history.may_start`, never a job for an open job's trial."""
+
+    def check(self, max_epochs: int) -> None:  # noqa: B027 - most schedulers take every horizon
+        """Raise StrategyError when this scheduler cannot work with trials of at most `max_epochs` epochs."""
+
+
+class Stopper(ABC):
+    """Whether a running trial's curve is hopeless."""
+
+    summary: ClassVar[str]
+    adaptive: ClassVar[bool] = False
+    """Whether verdicts depend on other trials."""
+
+    @abstractmethod
+    def verdict(self, trial: "Trial", history: "History") -> Stop | None:
+        """Judge `trial` after an epoch; `history` is what the decision that started its job had seen."""

@@ -1,0 +1,88 @@
+"""What a strategy sees: trials and their history. Immutable; lower values are better."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from strategies.space import Space
+
+Value = float | int | str | bool | None
+Params = dict[str, Value]
+
+
+class State(StrEnum):
+    """The state of a trial."""
+
+    RUNNING = "running"
+    """A worker trains it."""
+    PAUSED = "paused"
+    """Between jobs, or waiting for a worker."""
+    COMPLETE = "complete"
+    """Trained as far as it goes."""
+    STOPPED = "stopped"
+    """Ended early by the scheduler or the stopper."""
+    FAILED = "failed"
+    """Its objective raised, diverged or returned no finite number, or its worker died again and again."""
+    DISCARDED = "discarded"
+    """Taken out by a person."""
+
+    @property
+    def ended(self) -> bool:
+        """No job can follow."""
+        return self not in (State.RUNNING, State.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One params of a study and its learning curve, as far as the decision at hand may see it.
+
+    `curve[e]` is the value after epoch e+1; lower is better. `rung` and `bracket` are those of its last job.
+    """
+
+    number: int
+    params: Params
+    state: State = State.RUNNING
+    curve: tuple[float, ...] = ()
+    bracket: int = 0
+    rung: int = 0
+    parent: int | None = None
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs the trial has been trained."""
+        return len(self.curve)
+
+    @property
+    def value(self) -> float:
+        """The best value of the curve; infinity for a failed trial and for one without a value."""
+        return inf if self.state is State.FAILED else min(self.curve, default=inf)
+
+    def value_at(self, epoch: int) -> float:
+        """The value after `epoch` epochs, or after the last one when the trial ended before; infinity if it failed."""
+        if self.state is State.FAILED or not self.curve:
+            return inf
+        return self.curve[min(epoch, len(self.curve)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The trials of a study, by number, with what bounds the study.
+
+    `open` holds the trials that are running or paused, by number in rising order: the ones a scheduler may act upon
+    or has to wait for, so that no decision needs to read a long history from its start.
+    """
+
+    space: "Space"
+    trials: Sequence[Trial]
+    open: Mapping[int, Trial]
+    max_epochs: int
+    n_trials: int | None = None
+    budget: int | None = None
+
+    @property
+    def may_start(self) -> bool:
+        """Another trial may start: the target number of trials has not been reached."""
+        return self.n_trials is None or len(self.trials) < self.n_trials
