@@ -79,6 +79,8 @@ class Searcher(ABC):
     """One sentence for people who choose."""
     adaptive: ClassVar[bool] = False
     """Whether proposals depend on results. If not, they follow from the trial's number alone."""
+    slow: ClassVar[bool] = False
+    """Whether a proposal takes longer than a database transaction should; it is then computed outside of one."""
 
     @abstractmethod
     def propose(self, number: int, history: "History", rng: "np.random.Generator") -> "Params":
@@ -99,6 +101,8 @@ class Scheduler(ABC):
     """Whether the outcome depends on which results are known when. A scheduler that waits for whole rungs is not."""
     resumes: ClassVar[bool] = False
     """Whether it trains paused trials on, which asks for an objective that can resume."""
+    slow: ClassVar[bool] = False
+    """As for a searcher."""
 
     @abstractmethod
     def decide(self, history: "History") -> Decision:

@@ -1,0 +1,152 @@
+"""Where data come from: scikit-learn's sets by name, files by path, tables and arrays in memory."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hpo.data.arrays import features_of, labels_of
+from hpo.data.files import READERS, check_names, parse, read_bytes
+from hpo.data.messages import DataError, Remarks, did_you_mean, quoted
+from hpo.data.targets import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BUILT_IN: Final[Mapping[str, Task]] = {
+    "digits": "classification",
+    "breast_cancer": "classification",
+    "wine": "classification",
+    "iris": "classification",
+    "diabetes": "regression",
+}
+"""scikit-learn's own sets that need no download, and the task of each."""
+
+USUAL_TARGETS: Final = ("target", "label", "class", "y")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it came; nothing is decided yet.
+
+    `labels` is the target where the source keeps it apart: then a person has chosen the columns as features, on
+    purpose. `origin` is the beginning of `Data.source`.
+    """
+
+    name: str
+    frame: "pd.DataFrame"
+    labels: "pd.Series[Any] | None"
+    origin: Mapping[str, str]
+    task: Task | None = None
+
+    @property
+    def chosen(self) -> bool:
+        """The columns are features on purpose."""
+        return self.labels is not None
+
+
+def open_table(source: Any, sha256: str | None = None) -> Table:
+    """Return the table that `source` names or is; raises DataError, also for a file whose SHA-256 is another."""
+    import pandas as pd
+
+    if isinstance(source, str) and source in BUILT_IN:
+        return _built_in(source)
+    if isinstance(source, str | Path):
+        return _file(source, sha256)
+    if isinstance(source, pd.DataFrame):
+        return Table("table", _tidy(source, "the table"), None, {"memory": "table"})
+    if isinstance(source, tuple) and len(source) == 2:  # noqa: PLR2004 - (X, y)
+        return _pair(*source)
+    raise DataError(
+        f"data cannot be a {type(source).__name__}. Give the name of a built-in set ({quoted(list(BUILT_IN))}), "
+        "the path of a file, a DataFrame, or a tuple (X, y)."
+    )
+
+
+def open_features(table: Any, columns: Sequence[str]) -> "pd.DataFrame":
+    """Return a table that needs no target: a DataFrame, a file, or an array.
+
+    An array, also one in an NPZ file, has no names: its columns are `columns`, in that order. Raises DataError.
+    """
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        return _tidy(table, "the table")
+    if not isinstance(table, str | Path):
+        return _in_order(features_of(table, "X"), columns, "X")
+    path = Path(table).expanduser()
+    frame, _ = parse(read_bytes(path), path)
+    return _in_order(frame, columns, str(path)) if path.suffix.casefold() == ".npz" else _tidy(frame, str(path))
+
+
+def choose_target(table: Table, name: str | None, remarks: Remarks) -> "tuple[pd.DataFrame, pd.Series[Any]]":
+    """Return the features and the target; raises DataError when it is not clear which column is meant."""
+    if table.labels is not None:
+        if name not in (None, table.labels.name):
+            raise DataError(f"the target comes apart from the features. Leave out the target '{name}'.")
+        return table.frame, table.labels
+    columns = list(table.frame.columns)
+    if name is None:
+        usual = [column for column in columns if column.strip().casefold() in USUAL_TARGETS]
+        if len(usual) != 1:
+            raise DataError(f"which column is the target? Name one of {quoted(usual or columns)}.")
+        name = usual[0]
+        remarks.notes.append(f"The target is the column '{name}'.")
+    if name not in columns:
+        raise DataError(
+            f"there is no column '{name}' to be the target.{did_you_mean(name, columns)} Name one of {quoted(columns)}."
+        )
+    return table.frame.drop(columns=name), table.frame[name]
+
+
+def _built_in(name: str) -> Table:
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{name}")(as_frame=True)
+    labels = bunch.target
+    if BUILT_IN[name] == "classification":
+        labels = labels.map(dict(enumerate(bunch.target_names.tolist())))
+    return Table(name, bunch.data, labels, {"name": name}, BUILT_IN[name])
+
+
+def _file(source: str | Path, sha256: str | None) -> Table:
+    path = Path(source).expanduser().absolute()
+    if isinstance(source, str) and not path.exists() and path.suffix.casefold() not in READERS:
+        raise DataError(
+            f"unknown data set '{source}'.{did_you_mean(source, BUILT_IN)} Give one of {quoted(list(BUILT_IN))}, "
+            f"or a file that ends in {', '.join(READERS)}."
+        )
+    content = read_bytes(path)
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 not in (None, found):
+        raise DataError(
+            f"{path}: the file has changed since it was first loaded (its SHA-256 is another). "
+            "Bring the old content back, or start anew with this one."
+        )
+    frame, labels = parse(content, path)
+    return Table(path.stem, _tidy(frame, str(path)), labels, {"path": str(path), "sha256": found})
+
+
+def _pair(x: Any, y: Any) -> Table:
+    import pandas as pd
+
+    frame = _tidy(x if isinstance(x, pd.DataFrame) else features_of(x, "(X, y)"), "X")
+    return Table("arrays", frame, labels_of(y, len(frame), "(X, y)"), {"memory": "arrays"})
+
+
+def _tidy(frame: "pd.DataFrame", where: str) -> "pd.DataFrame":
+    """Return the table with columns named by text, each once, and rows counted from 0."""
+    names = [str(name) for name in frame.columns]
+    check_names(names, where)
+    if frame.empty:
+        raise DataError(f"{where}: a table of {len(frame)} rows and {len(names)} columns. Give one with data in it.")
+    return frame.set_axis(names, axis=1).reset_index(drop=True)
+
+
+def _in_order(frame: "pd.DataFrame", columns: Sequence[str], where: str) -> "pd.DataFrame":
+    if frame.shape[1] != len(columns):
+        raise DataError(
+            f"{where}: the array has {frame.shape[1]} columns. Give {len(columns)}, in this order: {quoted(columns)}."
+        )
+    return frame.set_axis(list(columns), axis=1)

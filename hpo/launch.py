@@ -1,0 +1,207 @@
+"""Launching workers, and looking after them until they leave.
+
+Processes by default, started by joblib; threads, or another of joblib's backends, if asked. Ctrl-C asks the workers to
+finish their epochs, checkpoint and leave; a second one ends them at once.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from time import time
+from types import FrameType
+from typing import Any, Final
+
+from hpo.objectives import Objective
+from hpo.worker import WorkerLoop
+from storage.database import Database
+from storage.studies import StudyRecord, load_study
+from storage.workers import Worker, list_dead, list_pids, process_name, request_stop
+from storage.worklist import LEASE, Worklist
+
+LOOK_EVERY: Final = 0.2
+"""Seconds between two looks at the workers, and two updates for whoever watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Which workers to launch: on what, how many, by which joblib backend, and until when (`time.time`)."""
+
+    url: str
+    study: str
+    objective: Objective
+    n_jobs: int
+    backend: str
+    deadline: float | None
+    lease: float = LEASE
+
+
+class Watcher:
+    """What looks on while workers work; this one does nothing."""
+
+    def update(self) -> None:
+        """Is called several times a second."""
+
+    def interrupted(self) -> None:
+        """Is called when the workers have been asked to leave early."""
+
+
+def run_here(database: Database, study: StudyRecord, launch: Launch) -> None:
+    """Be the one worker, in this very thread. Raises KeyboardInterrupt after a Ctrl-C, when all is saved."""
+    from threadpoolctl import threadpool_limits
+
+    loop = WorkerLoop(database, study, launch.objective, deadline=launch.deadline, lease=launch.lease)
+    with threadpool_limits(1), _interrupts(loop.stopping.set) as interrupted:
+        loop.run()
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+def run_workers(database: Database, study: StudyRecord, launch: Launch, watcher: Watcher) -> None:
+    """Launch workers and wait until they have left.
+
+    Raises KeyboardInterrupt after a Ctrl-C (or SIGTERM), when all is saved; a second one ends the workers at once.
+    """
+    crew = _Crew(launch)
+    stop_asked = threading.Event()
+    with _interrupts(stop_asked.set) as interrupted:
+        crew.start()
+        try:
+            _look_after(crew, database, study, watcher, stop_asked)
+        except BaseException:
+            crew.end_at_once(list_pids(database, study.id, process_name()))
+            raise
+    if crew.error is not None:
+        raise crew.error
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+def _look_after(
+    crew: "_Crew", database: Database, study: StudyRecord, watcher: Watcher, stop_asked: threading.Event
+) -> None:
+    undertaker: Worklist | None = None
+    passed_on = False
+    while not crew.wait(LOOK_EVERY):
+        watcher.update()
+        if stop_asked.is_set():
+            if not passed_on:
+                watcher.interrupted()
+            passed_on = True
+            request_stop(database, study.id, process_name())  # again and again: a worker may have just begun
+        dead = list_dead(database, study.id, launched_by=process_name())
+        if dead:
+            undertaker = undertaker or Worklist(database, study, Worker.here(), crew.launch.lease)
+            undertaker.bury(dead)
+
+
+class _Crew:
+    """The workers of one launch, behind a thread that waits for them."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.error: BaseException | None = None
+        self._backend: Any = launch.backend
+        if launch.backend == "loky":
+            from hpo.processes import IsolatedProcesses
+
+            self._backend = IsolatedProcesses()
+        self._thread = threading.Thread(target=self._run, name="crew", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the workers to leave; return whether they have."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def end_at_once(self, pids: list[int]) -> None:
+        if hasattr(self._backend, "close"):
+            self._backend.close()
+        for pid in pids:
+            if pid != os.getpid():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _run(self) -> None:
+        from joblib import Parallel, delayed
+        from threadpoolctl import threadpool_limits
+
+        me = process_name()
+        try:
+            with threadpool_limits(1 if self.launch.backend == "threading" else None):
+                parallel = Parallel(n_jobs=self.launch.n_jobs, backend=self._backend, pre_dispatch="all", batch_size=1)
+                parallel(delayed(work)(self.launch, me, os.getpid()) for _ in range(self.launch.n_jobs))
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the launching thread
+            self.error = error
+
+
+def work(launch: Launch, launcher: str, launcher_pid: int) -> None:
+    """Be a worker: the task that joblib runs, in a process or a thread."""
+    from threadpoolctl import threadpool_limits
+
+    database = Database(launch.url)
+    try:
+        study = load_study(database, launch.study)
+        loop = WorkerLoop(
+            database, study, launch.objective, launcher=launcher, deadline=launch.deadline, lease=launch.lease
+        )
+        if os.getpid() == launcher_pid:
+            loop.run()
+            return
+        with threadpool_limits(1), _child_of(launcher_pid, loop.stopping):
+            loop.run()
+    finally:
+        database.close()
+
+
+@contextmanager
+def _child_of(parent: int, stopping: threading.Event) -> Iterator[None]:
+    """Leave Ctrl-C to the launcher, take SIGTERM as a wish to leave, and leave when the launcher is no more."""
+    over = threading.Event()
+
+    def watch_parent() -> None:
+        while not over.wait(0.5):
+            if os.getppid() != parent:
+                stopping.set()
+                return
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    if os.getppid() == parent:
+        threading.Thread(target=watch_parent, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+@contextmanager
+def _interrupts(first: Callable[[], None]) -> Iterator[threading.Event]:
+    """Within: the first SIGINT or SIGTERM calls `first` and sets the event, the second raises KeyboardInterrupt."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # signals meet the main thread only
+        return
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+        first()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def deadline_in(timeout: float | None) -> float | None:
+    """Return the moment (`time.time`) that is `timeout` seconds away."""
+    return None if timeout is None else time() + timeout

@@ -1,0 +1,110 @@
+"""A joblib backend whose tasks live in loky processes of their own.
+
+joblib's own loky backend shares one executor: when one of its processes is killed, it ends all the others. A worker that
+dies must not take its colleagues along, so here every task has an executor with a single process; a task whose process
+dies is run again in a new one.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Event
+from time import monotonic
+from typing import Any, Final
+
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+from joblib.parallel import ParallelBackendBase
+
+_DEATHS: Final = 10  # of one task's processes
+_WITHIN: Final = 60.0  # seconds: more often is beyond mending
+
+
+class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has no types
+    """`Parallel(n_jobs=…, backend=IsolatedProcesses(), pre_dispatch="all")`: a process for each task."""
+
+    supports_retrieve_callback = True
+    default_n_jobs = 1
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._closing = Event()
+        self._executors: list[ProcessPoolExecutor] = []
+
+    def effective_n_jobs(self, n_jobs: int | None) -> int:
+        """Return the number of processes: as asked, or from the number of cores for a negative one, as joblib has it."""
+        n_jobs = n_jobs or 1
+        return n_jobs if n_jobs > 0 else max((os.cpu_count() or 1) + 1 + n_jobs, 1)
+
+    def configure(self, n_jobs: int = 1, parallel: Any = None, **_: Any) -> int:
+        """Prepare for tasks of `parallel`; return the number of processes."""
+        self.parallel = parallel
+        return self.effective_n_jobs(n_jobs)
+
+    def submit(self, func: Callable[[], Any], callback: Callable[[Any], None] | None = None) -> "Future[Any]":
+        """Run `func` in a new process, and again in another whenever that dies."""
+        outer: Future[Any] = Future()
+        if callback is not None:
+            outer.add_done_callback(callback)
+        _Task(self, func, outer).start()
+        return outer
+
+    def retrieve_result_callback(self, out: "Future[Any]") -> Any:
+        """Return the result of a future, or raise its error."""
+        return out.result()
+
+    def open_executor(self) -> ProcessPoolExecutor:
+        """Return a new executor of one process, in which BLAS and OpenMP keep to one thread."""
+        threads = dict.fromkeys(self.MAX_NUM_THREADS_VARS, "1")
+        executor = ProcessPoolExecutor(max_workers=1, env=threads)
+        self._executors.append(executor)
+        return executor
+
+    @property
+    def closing(self) -> bool:
+        """Whether no process is to be started any more."""
+        return self._closing.is_set()
+
+    def close(self) -> None:
+        """Start no further process: those that die from now on were meant to."""
+        self._closing.set()
+
+    def terminate(self) -> None:
+        """Let every process go."""
+        for executor in self._executors:
+            executor.shutdown(wait=False)
+        self._executors.clear()
+
+    def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - joblib's signature
+        """End every process at once."""
+        self.close()
+        for executor in self._executors:
+            executor.shutdown(wait=False, kill_workers=True)
+        self._executors.clear()
+
+
+class _Task:
+    """One function and the processes it has been given so far."""
+
+    def __init__(self, backend: IsolatedProcesses, func: Callable[[], Any], outer: "Future[Any]") -> None:
+        self._backend = backend
+        self._func = func
+        self._outer = outer
+        self._deaths: deque[float] = deque(maxlen=_DEATHS)
+
+    def start(self) -> None:
+        executor = self._backend.open_executor()
+        executor.submit(self._func).add_done_callback(self._settle)
+
+    def _settle(self, inner: "Future[Any]") -> None:
+        error = inner.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._deaths.append(monotonic())
+            often = len(self._deaths) == _DEATHS and self._deaths[-1] - self._deaths[0] < _WITHIN
+            if not self._backend.closing and not often:
+                self.start()
+                return
+        if error is not None:
+            self._outer.set_exception(error)
+        else:
+            self._outer.set_result(inner.result())

@@ -1,0 +1,194 @@
+"""A worker: claims jobs, trains, reports, until the study is complete or it is asked to stop."""
+
+import threading
+from collections.abc import Sequence
+from time import monotonic, perf_counter, time
+from typing import Any, Final
+
+from hpo.desk import Desk, Heartbeat, Run
+from hpo.objectives import Beginning, EpochResult, Objective, Session, failure
+from storage.codec import encode
+from storage.database import Database
+from storage.errors import CheckpointError
+from storage.studies import StudyRecord
+from storage.work import Claim, Measurement, Wanted
+from storage.workers import STOP, Worker, list_dead, register, retire
+from storage.worklist import LEASE, Worklist
+from strategies import State, Stop, Trial
+
+CHECKPOINT_EVERY: Final = 5.0
+"""Seconds of training after which a long job is checkpointed."""
+
+_BATCH_SECONDS: Final = 0.25  # short jobs are claimed together, as many as should last this long
+_BATCH_MOST: Final = 128
+_AHEAD: Final = 64  # jobs decided ahead when the objective can train several as a stack
+_POLL: Final = (0.005, 0.1)  # seconds: an idle worker's first and longest pause between two looks
+_CHECK_DEAD: Final = 1.0  # seconds between an idle worker's looks for dead colleagues
+
+
+class WorkerLoop:
+    """The work of one worker on one study."""
+
+    def __init__(
+        self,
+        database: Database,
+        study: StudyRecord,
+        objective: Objective,
+        *,
+        launcher: str | None = None,
+        deadline: float | None = None,
+        lease: float = LEASE,
+    ) -> None:
+        self.stopping = threading.Event()
+        """Set it to make the worker finish its epochs, checkpoint and leave."""
+        self._worker = Worker.here(launcher)
+        self._database = database
+        self._study = study
+        self._objective = objective
+        self._deadline = deadline
+        self._worklist = Worklist(database, study, self._worker, lease)
+        self._desk = Desk(self._worklist, self.stopping, lease)
+        self._seconds_per_job: float | None = None
+
+    def run(self) -> None:
+        """Work until the study is complete, the deadline (`time.time`) has passed, or `stopping` is set."""
+        register(self._database, self._study.id, self._worker)
+        try:
+            with Heartbeat(lambda: self._desk.beat(self._tick)):
+                self._work()
+                self._desk.leave()
+        finally:
+            retire(self._database, [self._worker.id])
+
+    def _tick(self) -> None:
+        _, request = self._worklist.look()
+        if request == STOP or (self._deadline is not None and time() > self._deadline):
+            self.stopping.set()
+
+    def _work(self) -> None:
+        dead: Sequence[str] = self._dead()
+        while not self.stopping.is_set():
+            exchange = self._desk.exchange(self._wanted(), dead)
+            dead = ()
+            if exchange.claims:
+                began = perf_counter()
+                self._desk.lay_out(_group(exchange.claims, self._objective))
+                while runs := self._desk.take_up():
+                    self._train(runs)
+                self._learn((perf_counter() - began) / len(exchange.claims))
+            elif exchange.complete:
+                return
+            else:
+                dead = self._wait()
+
+    def _wanted(self) -> Wanted:
+        jobs = 1
+        if self._seconds_per_job is not None:
+            jobs = max(1, min(_BATCH_MOST, int(_BATCH_SECONDS / max(self._seconds_per_job, 1e-9))))
+        stack = self._objective.stack
+        return Wanted(jobs, max(jobs, _AHEAD if stack > 1 else 1), stack, self._objective.key)
+
+    def _learn(self, seconds: float) -> None:
+        """Learn from a batch how long a job takes."""
+        known = self._seconds_per_job
+        self._seconds_per_job = seconds if known is None else 0.5 * (known + seconds)
+
+    def _dead(self) -> list[str]:
+        """Return this node's dead workers of other launchers; our own launcher buries its own."""
+        return list_dead(self._database, self._study.id, but_by=self._worker.launcher)
+
+    def _wait(self) -> list[str]:
+        """Wait until the study has changed, or dead colleagues may have left work; return the dead."""
+        pause, longest = _POLL
+        until = monotonic() + _CHECK_DEAD
+        while not self.stopping.wait(pause):
+            if self._worklist.look()[0] != self._worklist.revision:
+                return []
+            if monotonic() > until:
+                return self._dead()
+            pause = min(2 * pause, longest)
+        return []
+
+    # --- training -------------------------------------------------------------------------------------------------
+
+    def _train(self, runs: Sequence[Run]) -> None:
+        """Train some runs as one session until each has ended, is lost, or the worker is to stop."""
+        try:
+            session = self._objective.open([Beginning(r.claim.params, r.claim.seed, r.claim.state) for r in runs])
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+            for run in runs:
+                self._fail(run, failure(error))
+            return
+        living = list(runs)
+        while living and not self.stopping.is_set():
+            began = perf_counter()
+            results = session.train_epoch()
+            seconds = (perf_counter() - began) / len(living)
+            for index in range(len(living) - 1, -1, -1):  # from the end: dropping one moves up those after it
+                run = living[index]
+                if not self._desk.is_lost(run):
+                    self._note(run, results[index], seconds, session, index)
+                if self._desk.is_lost(run):  # to somebody else, or just ended
+                    session.drop(index)
+                    del living[index]
+        for index, run in enumerate(living):
+            self._save(run, session, index)
+        for _ in living:
+            session.drop(0)
+
+    def _note(self, run: Run, result: EpochResult, seconds: float, session: Session, index: int) -> None:
+        """Enter an epoch's result, and the job's end if that was it."""
+        if result.error is not None:
+            self._fail(run, result)
+        elif result.value is None:
+            self._save(run, session, index)
+            self._desk.end(run, State.COMPLETE)
+        else:
+            epoch = len(run.curve) + 1
+            self._desk.measured(run, Measurement(epoch, result.value, result.metrics, seconds))
+            self._proceed(run, epoch, session, index)
+
+    def _proceed(self, run: Run, epoch: int, session: Session, index: int) -> None:
+        if epoch >= run.claim.job.until:
+            self._save(run, session, index)
+            last = epoch >= self._study.spec.targets.max_epochs
+            self._desk.end(run, State.COMPLETE if last else State.PAUSED)
+        elif (stop := self._verdict(run)) is not None:
+            self._save(run, session, index)
+            self._desk.end(run, State.STOPPED, reason=dict(stop.reason))
+        elif monotonic() - run.checkpointed_at > CHECKPOINT_EVERY:
+            self._save(run, session, index)
+
+    def _save(self, run: Run, session: Session, index: int) -> None:
+        """Checkpoint a run if its objective can resume; a state that cannot be had or kept fails the trial."""
+        if not self._objective.resumable or not run.curve:
+            return
+        try:
+            self._desk.checkpointed(run, encode(session.state(index)))
+        except CheckpointError as error:
+            self._fail(run, EpochResult(error=str(error)))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+            self._fail(run, failure(error))
+
+    def _fail(self, run: Run, result: EpochResult) -> None:
+        self._desk.end(run, State.FAILED, error=result.error, traceback=result.traceback)
+
+    def _verdict(self, run: Run) -> Stop | None:
+        stopper = self._study.spec.strategy.stopper
+        if stopper is None:
+            return None
+        job, sign = run.claim.job, self._study.spec.sign
+        curve = tuple(sign * value for value in run.curve)
+        trial = Trial(job.trial, run.claim.params, State.RUNNING, curve, job.bracket, job.rung)
+        return stopper.verdict(trial, self._desk.history(job))
+
+
+def _group(claims: Sequence[Claim], objective: Objective) -> list[list[Run]]:
+    """Put claims together that train as one stack: of one key, from one epoch to one epoch."""
+    groups: dict[Any, list[Run]] = {}
+    for claim in claims:
+        key = objective.key(claim.params)
+        group = ("alone", claim.job.number) if key is None else (key, claim.epochs, claim.job.until)
+        groups.setdefault(group, []).append(Run.of(claim))
+    stack = objective.stack
+    return [runs[start : start + stack] for runs in groups.values() for start in range(0, len(runs), stack)]

@@ -1,0 +1,92 @@
+"""A training state as bytes: arrays and JSON, never a pickle.
+
+    header length (8 bytes, little-endian) · header (JSON) · the arrays' bytes, one after another
+
+The header is the state with every array replaced by `{"__array__": [dtype, shape, offset]}`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from math import prod
+from typing import Any, Final
+
+import numpy as np
+
+from storage.errors import CheckpointError
+
+FORMAT: Final = "json+arrays/1"
+_ARRAY: Final = "__array__"
+_KINDS: Final = "biufc"  # booleans and numbers; no objects, no strings
+
+
+def encode(state: Mapping[str, Any]) -> bytes:
+    """Return `state` (nested dicts, lists, JSON values, NumPy arrays and numbers) as bytes.
+
+    Raises CheckpointError for anything else, naming where it stands.
+    """
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"a state is a dict of arrays and JSON values, not {type(state).__name__}")
+    arrays: list[bytes] = []
+    size = 0
+
+    def pack(value: Any, where: str) -> Any:
+        nonlocal size
+        if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in _KINDS:
+            if isinstance(value, np.generic):
+                return value.item() if value.dtype.kind != "c" else pack(np.asarray(value), where)
+            raw = np.ascontiguousarray(value)
+            entry = [raw.dtype.newbyteorder("<").str, list(value.shape), size]
+            arrays.append(raw.astype(raw.dtype.newbyteorder("<"), copy=False).tobytes())
+            size += raw.nbytes
+            return {_ARRAY: entry}
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str) or key == _ARRAY:
+                    raise CheckpointError(f"the key {key!r} in {where} is not a plain string")
+            return {key: pack(item, f"{where}[{key!r}]") for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [pack(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise CheckpointError(
+            f"{where} is a {type(value).__name__}: a state may hold dicts, lists, numbers, strings and NumPy arrays"
+        )
+
+    header = json.dumps(pack(state, "state")).encode()
+    return b"".join([len(header).to_bytes(8, "little"), header, *arrays])
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """Return the state that `encode` made `data` from; arrays are writable copies.
+
+    Raises CheckpointError when `data` is not such bytes.
+    """
+    try:
+        start = 8 + int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:start])
+        state = _unpack(header, memoryview(data)[start:])
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise CheckpointError(f"the checkpoint is damaged: {error}") from error
+    if not isinstance(state, dict):
+        raise CheckpointError("the checkpoint is damaged: its header is not a dict")
+    return state
+
+
+def _unpack(value: Any, arrays: memoryview) -> Any:
+    if isinstance(value, dict):
+        if _ARRAY not in value:
+            return {key: _unpack(item, arrays) for key, item in value.items()}
+        kind, shape, offset = value[_ARRAY]
+        dtype = np.dtype(kind)
+        if dtype.kind not in _KINDS or any(side < 0 for side in shape) or offset < 0:
+            raise ValueError(f"an array of type {kind} and shape {shape}")
+        return np.frombuffer(arrays, dtype, prod(shape), offset).reshape(shape).copy()
+    if isinstance(value, list):
+        return [_unpack(item, arrays) for item in value]
+    return value
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of a checkpoint, as stored beside it."""
+    return hashlib.sha256(data).hexdigest()

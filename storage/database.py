@@ -1,0 +1,242 @@
+"""A database: opening it safely, its transactions, its schema.
+
+SQLite is set up for many processes at once: a write-ahead log (readers never wait), `synchronous=FULL` (a commit survives a
+power cut), and writers that take their turn with `BEGIN IMMEDIATE`. SQLite's own busy handler makes those wait longest
+who have waited longest (its pauses grow), so ours asks again after short random pauses: "database is locked" does not
+occur, and nobody starves.
+"""
+
+import json
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from storage import tables
+from storage.errors import StorageError
+
+_PATIENCE: Final = 120.0  # seconds a writer asks for its turn before it reports that somebody sits on the database
+_PAUSE: Final = (0.0002, 0.003)  # seconds between two tries: about as long as a transaction of ours lasts
+
+
+class Database:
+    """An open database with our schema. Safe to share between threads; not across a fork."""
+
+    def __init__(self, url: str, *, create: bool = False) -> None:
+        """Open the database at an SQLAlchemy `url`; with `create`, make it (and its schema) if it is not there.
+
+        Raises StorageError when it is missing, is not a database, is another program's, or has another schema.
+        """
+        self.url = _parse(url)
+        self.path = _sqlite_path(self.url)
+        if self.path is not None:
+            _check_file(self.path, create=create)
+        self.engine = _engine(self.url)
+        try:
+            self._check_schema(create=create)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def given_url(self) -> str:
+        """The URL in full, with its password: for whoever opens the database again."""
+        return self.url.render_as_string(hide_password=False)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for people: without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one consistent state of the database."""
+        with self._clear_errors(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that may write: committed at the end, rolled back on an exception."""
+        with self._clear_errors(), self.engine.connect() as connection:
+            connection = connection.execution_options(hpo_write=True)
+            with connection.begin():
+                yield connection
+
+    def now(self, connection: Connection) -> float:
+        """Return the database's clock in seconds since 1970: the one clock that leases are measured by."""
+        if connection.dialect.name == "sqlite":  # it has no clock but its host's
+            return time.time()
+        return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise StorageError(_explain(error, self.shown_url)) from error
+
+    # --- schema ---------------------------------------------------------------------------------------------------
+
+    def _check_schema(self, *, create: bool) -> None:
+        with self.read() as connection:
+            version, names = _schema_of(connection)
+        if version is None and names & {"studies", "trials"}:
+            raise StorageError(
+                f"{self.shown_url} holds the tables of another program ({', '.join(sorted(names)[:5])} …); "
+                "give this one a database of its own with --storage or HPO_STORAGE"
+            )
+        if version is None and create:
+            self._create_schema()
+        elif version is None:
+            raise StorageError(f"{self.shown_url} holds no studies yet: start one with `hpo run`")
+        elif version != tables.SCHEMA:
+            age = "newer than" if version > tables.SCHEMA else "older than"
+            raise StorageError(
+                f"{self.shown_url} has schema {version}, which is {age} this program's ({tables.SCHEMA}); "
+                + (
+                    "upgrade the program: pip install --upgrade hpo"
+                    if version > tables.SCHEMA
+                    else "open it with its own"
+                )
+            )
+
+    def _create_schema(self) -> None:
+        from storage.migrations import upgrade
+
+        with self.write() as connection:
+            if _schema_of(connection)[0] is None:  # nobody else has made it meanwhile
+                upgrade(connection)
+
+
+def _schema_of(connection: Connection) -> tuple[str | None, set[str]]:
+    names = set(sa.inspect(connection).get_table_names())
+    if tables.VERSION_TABLE not in names:
+        return None, names
+    table = sa.table(tables.VERSION_TABLE, sa.column("version_num"))
+    return connection.execute(sa.select(table.c.version_num)).scalar_one_or_none(), names
+
+
+# --- opening -------------------------------------------------------------------------------------------------------
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise StorageError(
+            f"{url!r} is not a database URL that can be used here ({error}); "
+            "write sqlite:///relative.db or sqlite:////absolute/path.db"
+        ) from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise StorageError(f"{parsed.get_backend_name()} is not supported: use an sqlite:/// URL")
+    return parsed
+
+
+def _sqlite_path(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite":
+        return None
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise StorageError(
+            f"{url} names no file: workers share the database, so it has to be one, such as sqlite:///hpo.db "
+            "(in Python, storage=None keeps a study in a temporary file)"
+        )
+    return Path(url.database)
+
+
+def _check_file(path: Path, *, create: bool) -> None:
+    if path.exists():
+        if not path.is_file():
+            raise StorageError(f"{path} is not a file; name a database file, such as hpo.db")
+        with path.open("rb") as file:
+            head = file.read(16)
+        if head and head != b"SQLite format 3\x00":
+            raise StorageError(f"{path} is not an SQLite database; name another file with --storage or HPO_STORAGE")
+        if create and not os.access(path, os.W_OK):
+            raise StorageError(f"{path} is read-only; make it writable or name another file with --storage")
+        return
+    if not create:
+        raise StorageError(f"there is no database at {path}; start a study with `hpo run`, or name one with --storage")
+    if not path.parent.is_dir():
+        raise StorageError(f"the folder {path.parent} of the database {path.name} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise StorageError(f"the folder {path.parent} is read-only; name another place with --storage or HPO_STORAGE")
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # its owner's alone
+
+
+def _engine(url: URL) -> Engine:
+    settings: dict[str, Any] = {"json_serializer": _to_json}
+    if url.get_backend_name() == "sqlite":
+        # Autocommit in the driver: BEGIN is ours to say.
+        settings["connect_args"] = {"isolation_level": None, "timeout": 5.0}
+    engine = sa.create_engine(url, **settings)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    _retry(lambda: connection.execute("PRAGMA journal_mode=WAL"))
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA busy_timeout=0")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    driver = connection.connection.dbapi_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(f"an SQLite engine with a {type(driver).__name__}")
+    if connection.get_execution_options().get("hpo_write"):
+        _retry(lambda: driver.execute("BEGIN IMMEDIATE"))
+    else:
+        driver.execute("BEGIN")
+
+
+def _retry(ask: Any) -> None:
+    """Ask again, after short random pauses, while another process holds the lock."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            ask()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - a pause, nothing that anyone should not guess
+        else:
+            return
+
+
+def _explain(error: DBAPIError, url: str) -> str:
+    cause = str(error.orig or error).strip().splitlines()[0]
+    advice = {
+        "readonly": "the file or its folder is read-only: make both writable, or name another file with --storage",
+        "unable to open": "check that the file and its folder exist and may be read and written",
+        "not a database": "it is not an SQLite database: name another file with --storage",
+        "malformed": "the file is damaged: restore a copy of it",
+        "full": "the disk is full: free some space, then `hpo resume`; what was committed is safe",
+        "locked": f"another program has kept it locked for {_PATIENCE:.0f} seconds: close that program, then `hpo resume`",
+    }
+    for sign, what in advice.items():
+        if sign in cause.lower():
+            return f"{url}: {what} ({cause})"
+    return f"{url}: {cause}"

@@ -1,0 +1,23 @@
+"""The errors of this floor; `hpo/errors.py` draws the whole tree."""
+
+from strategies.errors import HpoError
+
+
+class StorageError(HpoError):
+    """The database cannot be opened, read or written. The message says which one, why, and what to do."""
+
+
+class StudyNotFound(StorageError, KeyError):  # noqa: N818 - the name is the condition
+    """No study of that name is in the database."""
+
+    def __str__(self) -> str:
+        """Return the message itself (KeyError would quote it)."""
+        return str(self.args[0])
+
+
+class StudyExists(StorageError):  # noqa: N818 - the name is the condition
+    """A study of that name is in the database already."""
+
+
+class CheckpointError(StorageError, ValueError):
+    """A state that cannot be kept as arrays and JSON, or a checkpoint that is damaged."""

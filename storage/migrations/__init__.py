@@ -1,0 +1,24 @@
+"""The schema's versions, by Alembic. `upgrade` is the only way a schema comes to be."""
+
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from storage.views import STABLE_VIEWS
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the schema behind `connection` to the newest version, within its transaction.
+
+    The views are made anew: they hold no data and belong to the program, not to a version of the tables.
+    """
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    for name, body in STABLE_VIEWS.items():
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {body}")

@@ -1,0 +1,167 @@
+"""The statements of the hot path, made once. `:study` is its id, `:me` the worker, `:rev` the new revision."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.tables import checkpoints, jobs, measurements, studies, trials, workers
+
+_id = sa.bindparam("study")
+_me = sa.bindparam("me")
+_not_done = sa.text("jobs.state <> 'done'")  # spelled as in the partial index, so that SQLite uses it
+_job = (jobs.c.study_id == _id) & (jobs.c.number == sa.bindparam("job"))
+_trial = (trials.c.study_id == _id) & (trials.c.number == sa.bindparam("trial"))
+_mine = (jobs.c.study_id == _id) & (jobs.c.state == "running") & (jobs.c.worker == _me)
+
+next_revision = (
+    sa.update(studies)
+    .where(studies.c.id == _id)
+    .values(revision=studies.c.revision + 1)
+    .returning(studies.c.revision, studies.c.state, studies.c.n_trials, studies.c.max_epochs, studies.c.budget)
+)
+complete_study = sa.update(studies).where(studies.c.id == _id).values(state="complete", ended_at=sa.bindparam("now"))
+revision = sa.select(studies.c.revision).where(studies.c.id == _id)
+request = sa.select(workers.c.request).where(workers.c.id == _me)
+count_workers = sa.select(sa.func.count()).select_from(workers).where(workers.c.study_id == _id)
+
+held_jobs = sa.select(jobs.c.number).where(_mine, _not_done)
+renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bindparam("until"))
+seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
+
+_lapsed = (jobs.c.lease_until < sa.bindparam("now")) | jobs.c.worker.in_(sa.bindparam("dead", expanding=True))
+lost_jobs = sa.select(jobs.c.number, jobs.c.trial).where(
+    jobs.c.study_id == _id, jobs.c.state == "running", _not_done, _lapsed
+)
+release_job = sa.update(jobs).where(_job).values(state="ready", worker=None, lease_until=None)
+pause_trial = sa.update(trials).where(_trial).values(state="paused")
+count_attempt = (
+    sa.update(trials).where(_trial).values(attempts=trials.c.attempts + 1).returning(trials.c.attempts, trials.c.epochs)
+)
+
+ready_jobs = (
+    sa.select(
+        jobs.c.number,
+        jobs.c.trial,
+        jobs.c.from_epoch,
+        jobs.c.until_epoch,
+        jobs.c.bracket,
+        jobs.c.rung,
+        jobs.c.seen,
+        trials.c.params,
+    )
+    .join(trials, (trials.c.study_id == jobs.c.study_id) & (trials.c.number == jobs.c.trial))
+    .where(jobs.c.study_id == _id, jobs.c.state == "ready", _not_done)
+    .order_by(jobs.c.trial)
+    .limit(sa.bindparam("most"))
+)
+claim_job = (
+    sa.update(jobs)
+    .where(_job)
+    .values(state="running", worker=_me, lease_until=sa.bindparam("until"))
+)
+run_trial = (
+    sa.update(trials)
+    .where(_trial)
+    .values(state="running", started_at=sa.func.coalesce(trials.c.started_at, sa.bindparam("now")))
+)
+insert_trials = sa.insert(trials)
+insert_jobs = sa.insert(jobs)
+move_trial = (
+    sa.update(trials)
+    .where(_trial)
+    .values(rung=sa.bindparam("to_rung"), state=sa.bindparam("to_state"), revision=sa.bindparam("rev"))
+)
+stop_trial = (
+    sa.update(trials)
+    .where(_trial)
+    .values(
+        state="stopped",
+        stop_reason=sa.bindparam("reason", type_=trials.c.stop_reason.type),
+        finished_at=sa.bindparam("now"),
+        revision=sa.bindparam("rev"),
+    )
+)
+
+progress_trial = (
+    sa.update(trials)
+    .where(_trial)
+    .values(
+        epochs=sa.bindparam("now_epochs"),
+        value=sa.bindparam("best"),
+        best_epoch=sa.bindparam("at_epoch"),
+        train_seconds=sa.bindparam("spent"),
+    )
+)
+close_job = (
+    sa.update(jobs)
+    .where(_job)
+    .values(
+        state="done",
+        outcome=sa.bindparam("result"),
+        end_epoch=sa.bindparam("end"),
+        ended_at=sa.bindparam("now"),
+        lease_until=None,
+        revision=sa.bindparam("rev"),
+    )
+)
+leave_trial = (
+    sa.update(trials)
+    .where(_trial)
+    .values(
+        state=sa.bindparam("result"),
+        finished_at=sa.bindparam("finished"),
+        stop_reason=sa.bindparam("reason", type_=trials.c.stop_reason.type),
+        error=sa.bindparam("message"),
+        traceback=sa.bindparam("trace"),
+        attempts=0,
+    )
+)
+
+measured_epochs = sa.select(trials.c.epochs).where(_trial)
+curve_until = (
+    sa.select(measurements.c.value, measurements.c.seconds)
+    .where(
+        measurements.c.study_id == _id,
+        measurements.c.trial == sa.bindparam("trial"),
+        measurements.c.epoch <= sa.bindparam("until"),
+    )
+    .order_by(measurements.c.epoch)
+)
+checkpoint_of = sa.select(checkpoints).where(
+    checkpoints.c.study_id == _id, checkpoints.c.trial == sa.bindparam("trial")
+)
+inherit_checkpoint = sa.insert(checkpoints).from_select(
+    ["study_id", "trial", "epoch", "format", "data", "sha256"],
+    sa.select(
+        checkpoints.c.study_id,
+        sa.bindparam("heir", type_=sa.Integer),
+        sa.literal(0),
+        checkpoints.c.format,
+        checkpoints.c.data,
+        checkpoints.c.sha256,
+    ).where(checkpoints.c.study_id == _id, checkpoints.c.trial == sa.bindparam("parent")),
+)
+ended_checkpoints = (
+    sa.select(checkpoints.c.trial, trials.c.value, trials.c.state, studies.c.direction)
+    .join(trials, (trials.c.study_id == checkpoints.c.study_id) & (trials.c.number == checkpoints.c.trial))
+    .join(studies, studies.c.id == checkpoints.c.study_id)
+    .where(checkpoints.c.study_id == _id, trials.c.state.not_in(("running", "paused")))
+)
+free_checkpoints = sa.delete(checkpoints).where(
+    checkpoints.c.study_id == _id, checkpoints.c.trial.in_(sa.bindparam("chosen", expanding=True))
+)
+
+
+def _upsert(insert: sqlite.Insert | postgresql.Insert, key: list[str], columns: list[str]) -> sa.Insert:
+    return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in columns})
+
+
+_measured = ["value", "metrics", "seconds"]
+_kept = ["epoch", "format", "data", "sha256"]
+upsert_measurements = {
+    "sqlite": _upsert(sqlite.insert(measurements), ["study_id", "trial", "epoch"], _measured),
+    "postgresql": _upsert(postgresql.insert(measurements), ["study_id", "trial", "epoch"], _measured),
+}
+upsert_checkpoints = {
+    "sqlite": _upsert(sqlite.insert(checkpoints), ["study_id", "trial"], _kept),
+    "postgresql": _upsert(postgresql.insert(checkpoints), ["study_id", "trial"], _kept),
+}

@@ -1,0 +1,204 @@
+"""Studies: making, finding, bounding and listing them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from storage.database import Database
+from storage.errors import StudyExists, StudyNotFound
+from storage.tables import studies, trials
+from storage.views import create_view, view_name
+from strategies import Space, State, Strategy, Targets
+
+Direction = Literal["minimize", "maximize"]
+JobOrder = Literal["reproducible", "free"]
+
+OPEN: Final = "open"
+COMPLETE: Final = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class StudySpec:
+    """All that defines a study: enough to resume it from the database alone."""
+
+    name: str
+    space: Space
+    strategy: Strategy
+    objective: Mapping[str, Any]
+    seed: int
+    targets: Targets
+    direction: Direction = "minimize"
+    metric: str = "value"
+    parallelism: int | None = None
+    job_order: JobOrder = "reproducible"
+
+    @property
+    def sign(self) -> float:
+        """What turns a value of this study into one of which lower is better, and back."""
+        return -1.0 if self.direction == "maximize" else 1.0
+
+    @property
+    def lag(self) -> int | None:
+        """The lag of the study's decisions; None when results count as they arrive (also as long as none is fixed)."""
+        return None if self.job_order == "free" else self.parallelism
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """A study as the database holds it."""
+
+    id: int
+    spec: StudySpec
+    view: str
+    state: str
+    created_at: float
+    ended_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudySummary:
+    """One line of a list of studies."""
+
+    name: str
+    state: str
+    trials: int
+    n_trials: int | None
+    best_value: float | None
+    direction: Direction
+    metric: str
+    strategy: str
+    objective: str
+    created_at: float
+    view: str
+
+
+def create_study(database: Database, spec: StudySpec) -> StudyRecord:
+    """Write a new study and its typed view. Raises StudyExists when the name is taken."""
+    with database.write() as connection:
+        taken = {row.name: row.view for row in connection.execute(sa.select(studies.c.name, studies.c.view))}
+        if spec.name in taken:
+            raise StudyExists(
+                f"the study {spec.name!r} exists already in {database.shown_url}: go on with `hpo resume {spec.name}`, "
+                "or choose another name with --name"
+            )
+        others = set(sa.inspect(connection).get_table_names()) | set(sa.inspect(connection).get_view_names())
+        view = view_name(spec.name, others)
+        row = {
+            "name": spec.name,
+            "view": view,
+            "direction": spec.direction,
+            "metric": spec.metric,
+            "space": spec.space.to_dict(),
+            "strategy": spec.strategy.to_dict(),
+            "objective": dict(spec.objective),
+            "seed": spec.seed,
+            "parallelism": spec.parallelism,
+            "job_order": spec.job_order,
+            "n_trials": spec.targets.n_trials,
+            "max_epochs": spec.targets.max_epochs,
+            "budget": spec.targets.budget,
+            "state": OPEN,
+            "revision": 0,
+            "created_at": database.now(connection),
+        }
+        study_id = connection.execute(sa.insert(studies).values(row).returning(studies.c.id)).scalar_one()
+        connection.exec_driver_sql(create_view(connection.dialect, view, study_id, spec.space))
+        return _record(_find(connection, spec.name, database))
+
+
+def load_study(database: Database, name: str) -> StudyRecord:
+    """Return the study of that name. Raises StudyNotFound with the nearest name."""
+    with database.read() as connection:
+        return _record(_find(connection, name, database))
+
+
+def extend_study(
+    database: Database,
+    record: StudyRecord,
+    *,
+    n_trials: int | None = None,
+    budget: int | None = None,
+    parallelism: int | None = None,
+) -> StudyRecord:
+    """Set a study's targets anew where given (a complete one is open again then), and its parallelism once for all."""
+    changes: dict[str, Any] = {}
+    if n_trials is not None and n_trials != record.spec.targets.n_trials:
+        changes |= {"n_trials": n_trials, "state": OPEN, "ended_at": None}
+    if budget is not None and budget != record.spec.targets.budget:
+        changes |= {"budget": budget, "state": OPEN, "ended_at": None}
+    if parallelism is not None and record.spec.parallelism is None:
+        changes["parallelism"] = sa.func.coalesce(studies.c.parallelism, parallelism)
+    if changes:
+        with database.write() as connection:
+            changes["revision"] = studies.c.revision + 1
+            connection.execute(sa.update(studies).where(studies.c.id == record.id).values(changes))
+    return load_study(database, record.spec.name)
+
+
+def list_studies(database: Database) -> list[StudySummary]:
+    """Return every study in the order of their making, with its number of trials and its best value."""
+    counted = trials.c.state.not_in((State.FAILED, State.DISCARDED))
+    inner = (
+        sa.select(
+            trials.c.study_id,
+            sa.func.count().label("n"),
+            sa.func.min(sa.case((counted, trials.c.value))).label("lowest"),
+            sa.func.max(sa.case((counted, trials.c.value))).label("highest"),
+        )
+        .group_by(trials.c.study_id)
+        .subquery()
+    )
+    query = sa.select(studies, inner).outerjoin(inner, inner.c.study_id == studies.c.id).order_by(studies.c.id)
+    with database.read() as connection:
+        rows = connection.execute(query).all()
+    return [
+        StudySummary(
+            row.name,
+            row.state,
+            row.n or 0,
+            row.n_trials,
+            row.highest if row.direction == "maximize" else row.lowest,
+            row.direction,
+            row.metric,
+            Strategy.from_dict(row.strategy).name,
+            str(row.objective.get("shown", "")),
+            row.created_at,
+            row.view,
+        )
+        for row in rows
+    ]
+
+
+def _find(connection: Connection, name: str, database: Database) -> Row[Any]:
+    row = connection.execute(sa.select(studies).where(studies.c.name == name)).one_or_none()
+    if row is None:
+        names = list(connection.execute(sa.select(studies.c.name)).scalars())
+        raise StudyNotFound(f"there is no study {name!r} in {database.shown_url}{_nearest(name, names)}")
+    return row
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; there are: {', '.join(names[:10])}" if names else "; it holds no studies yet"
+
+
+def _record(row: Row[Any]) -> StudyRecord:
+    spec = StudySpec(
+        name=row.name,
+        space=Space.from_dict(row.space),
+        strategy=Strategy.from_dict(row.strategy),
+        objective=row.objective,
+        seed=row.seed,
+        targets=Targets(row.max_epochs, row.n_trials, row.budget),
+        direction=row.direction,
+        metric=row.metric,
+        parallelism=row.parallelism,
+        job_order=row.job_order,
+    )
+    return StudyRecord(row.id, spec, row.view, row.state, row.created_at, row.ended_at)

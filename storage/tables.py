@@ -1,0 +1,151 @@
+"""The schema. `migrations/` makes it; a test holds the two equal.
+
+Times are seconds since 1970 (UTC) by the database's clock. Values are in the study's own direction. `revision` is the
+study's revision in which a row last changed in a way that decisions depend on: a worker that knows revision r needs to
+read only rows with a later one.
+"""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+SCHEMA: Final = "0001"
+"""The newest migration: the schema this program reads and writes."""
+
+VERSION_TABLE: Final = "hpo_alembic_version"
+"""Ours alone: another tool's migrations may live in the same database."""
+
+metadata = sa.MetaData()
+
+_Text = sa.Text()
+_Real = sa.Double()
+_Int = sa.BigInteger()
+
+
+def _study_key() -> sa.Column[int]:
+    return sa.Column("study_id", sa.ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True)
+
+
+studies = sa.Table(
+    "studies",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", _Text, nullable=False, unique=True),
+    sa.Column("view", _Text, nullable=False, unique=True, comment="the name of its typed view"),
+    sa.Column("direction", _Text, nullable=False, comment="minimize or maximize"),
+    sa.Column("metric", _Text, nullable=False, comment="what `value` is: accuracy, rmse, value …"),
+    sa.Column("space", sa.JSON, nullable=False),
+    sa.Column("strategy", sa.JSON, nullable=False),
+    sa.Column("objective", sa.JSON, nullable=False, comment="where the objective comes from"),
+    sa.Column("seed", _Int, nullable=False),
+    sa.Column("parallelism", sa.Integer, comment="the lag of adaptive strategies: its first number of workers"),
+    sa.Column("job_order", _Text, nullable=False, comment="reproducible, or free: results count as they arrive"),
+    sa.Column("n_trials", sa.Integer, comment="the total of trials to start"),
+    sa.Column("max_epochs", sa.Integer, nullable=False, comment="the most a trial may train"),
+    sa.Column("budget", _Int, comment="a bound on epochs in all"),
+    sa.Column("state", _Text, nullable=False, comment="open or complete"),
+    sa.Column("revision", _Int, nullable=False),
+    sa.Column("created_at", _Real, nullable=False),
+    sa.Column("ended_at", _Real),
+)
+
+trials = sa.Table(
+    "trials",
+    metadata,
+    _study_key(),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("params", sa.JSON, nullable=False),
+    sa.Column("seed", _Int, nullable=False),
+    sa.Column("bracket", sa.Integer, nullable=False),
+    sa.Column("rung", sa.Integer, nullable=False),
+    sa.Column("parent", sa.Integer, comment="the trial whose weights it inherited"),
+    sa.Column("state", _Text, nullable=False),
+    sa.Column("epochs", sa.Integer, nullable=False, comment="epochs measured so far"),
+    sa.Column("value", _Real, comment="the best of its curve"),
+    sa.Column("best_epoch", sa.Integer, comment="the epoch of that value"),
+    sa.Column("stop_reason", sa.JSON(none_as_null=True), comment="why it was stopped early"),
+    sa.Column("error", _Text, comment="why it failed, in one line"),
+    sa.Column("traceback", _Text),
+    sa.Column("attempts", sa.Integer, nullable=False, comment="workers that died over it since its last job ended"),
+    sa.Column("started_at", _Real),
+    sa.Column("finished_at", _Real),
+    sa.Column("train_seconds", _Real, nullable=False),
+    sa.Column("revision", _Int, nullable=False),
+    sa.Index("trials_by_revision", "study_id", "revision"),
+    sa.Index("trials_by_value", "study_id", "state", "value"),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    _study_key(),
+    sa.Column("number", sa.Integer, primary_key=True, comment="0, 1, 2 … in the order of the decisions"),
+    sa.Column("trial", sa.Integer, nullable=False),
+    sa.Column("from_epoch", sa.Integer, nullable=False),
+    sa.Column("until_epoch", sa.Integer, nullable=False),
+    sa.Column("bracket", sa.Integer, nullable=False),
+    sa.Column("rung", sa.Integer, nullable=False),
+    sa.Column("seen", sa.Integer, comment="the last job whose result the decision saw; null: all that were in"),
+    sa.Column("reason", sa.JSON, nullable=False),
+    sa.Column("state", _Text, nullable=False, comment="ready, running or done"),
+    sa.Column("outcome", _Text, comment="the state it left its trial in"),
+    sa.Column("end_epoch", sa.Integer),
+    sa.Column("worker", _Text),
+    sa.Column("lease_until", _Real),
+    sa.Column("decided_at", _Real, nullable=False),
+    sa.Column("decided_revision", _Int, nullable=False),
+    sa.Column("ended_at", _Real),
+    sa.Column("revision", _Int, nullable=False),
+    sa.ForeignKeyConstraint(["study_id", "trial"], ["trials.study_id", "trials.number"], ondelete="CASCADE"),
+    sa.Index("jobs_by_revision", "study_id", "revision"),
+    sa.Index("jobs_by_trial", "study_id", "trial"),
+    # Only the few jobs that have not ended are ever looked for by state.
+    sa.Index(
+        "jobs_not_done",
+        "study_id",
+        "state",
+        "trial",
+        sqlite_where=sa.text("state <> 'done'"),
+        postgresql_where=sa.text("state <> 'done'"),
+    ),
+)
+
+measurements = sa.Table(
+    "measurements",
+    metadata,
+    _study_key(),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("value", _Real, nullable=False),
+    sa.Column("metrics", sa.JSON(none_as_null=True), comment="whatever else the objective measured"),
+    sa.Column("seconds", _Real, nullable=False),
+    sa.ForeignKeyConstraint(["study_id", "trial"], ["trials.study_id", "trials.number"], ondelete="CASCADE"),
+    sqlite_with_rowid=False,
+)
+
+checkpoints = sa.Table(
+    "checkpoints",
+    metadata,
+    _study_key(),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("format", _Text, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("sha256", _Text, nullable=False),
+    sa.ForeignKeyConstraint(["study_id", "trial"], ["trials.study_id", "trials.number"], ondelete="CASCADE"),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", _Text, primary_key=True),
+    sa.Column("study_id", sa.ForeignKey("studies.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("launcher", _Text, nullable=False, comment="the process that started it and looks after it"),
+    sa.Column("node", _Text, nullable=False, comment="where its process id means something"),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("process_started", _Real, nullable=False, comment="tells it from a later process of the same id"),
+    sa.Column("started_at", _Real, nullable=False),
+    sa.Column("seen_at", _Real, nullable=False),
+    sa.Column("request", _Text, comment="stop: finish the running epochs, checkpoint and leave"),
+    sa.Index("workers_by_study", "study_id"),
+)

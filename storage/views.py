@@ -1,0 +1,104 @@
+"""Views for people: stable names, typed columns, one row a trial.
+
+- `leaderboard`, `learning_curves`, `decisions`: every study's, made with the schema (see `STABLE_VIEWS`).
+- one view a study, `<study>_trials`: one row a trial, one typed, decoded column a hyperparameter.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import sqlalchemy as sa
+
+from strategies import Choice, Float, Int, Space
+
+STABLE_VIEWS: Final = {
+    "leaderboard": """
+        SELECT s.name AS study,
+               RANK() OVER (PARTITION BY s.id
+                            ORDER BY CASE s.direction WHEN 'maximize' THEN -t.value ELSE t.value END) AS "rank",
+               t.number AS trial, t.value AS value, s.metric AS metric, t.best_epoch AS best_epoch, t.epochs AS epochs,
+               t.state AS state, t.params AS params, t.train_seconds AS train_seconds
+        FROM trials t JOIN studies s ON s.id = t.study_id
+        WHERE t.value IS NOT NULL AND t.state NOT IN ('failed', 'discarded')
+    """,
+    "learning_curves": """
+        SELECT s.name AS study, m.trial AS trial, m.epoch AS epoch, m.value AS value, s.metric AS metric,
+               m.metrics AS metrics, m.seconds AS seconds
+        FROM measurements m JOIN studies s ON s.id = m.study_id
+    """,
+    "decisions": """
+        SELECT s.name AS study, j.number AS job, j.trial AS trial, j.from_epoch AS from_epoch,
+               j.until_epoch AS until_epoch, j.bracket AS bracket, j.rung AS rung, j.reason AS reason, j.seen AS seen,
+               j.state AS state, j.outcome AS outcome, j.end_epoch AS end_epoch, j.worker AS worker,
+               j.decided_at AS decided_at, j.ended_at AS ended_at
+        FROM jobs j JOIN studies s ON s.id = j.study_id
+    """,
+}
+
+_TRIAL_COLUMNS: Final = (
+    "number", "state", "value", "epochs", "best_epoch", "bracket", "rung", "parent", "seed", "stop_reason", "error",
+    "attempts", "started_at", "finished_at", "train_seconds",
+)  # fmt: skip
+
+
+def view_name(study: str, taken: Iterable[str]) -> str:
+    """Return a name for a study's view that needs no quotes: letters, digits and underscores, and not one of `taken`."""
+    base = re.sub(r"\W+", "_", study, flags=re.ASCII).strip("_").lower()[:40] or "study"
+    if base[0].isdigit():
+        base = f"study_{base}"
+    taken = set(taken)
+    name, count = f"{base}_trials", 1
+    while name in taken:
+        count += 1
+        name = f"{base}_{count}_trials"
+    return name
+
+
+def create_view(dialect: sa.Dialect, name: str, study_id: int, space: Space) -> str:
+    """Return the statement that creates a study's typed view.
+
+    A hyperparameter whose name is a column of trials already (`value`, `epochs` …) appears as `param_<name>`. Inactive
+    hyperparameters are null.
+    """
+    quote = dialect.identifier_preparer.quote_identifier
+    used = {column.lower() for column in _TRIAL_COLUMNS}
+    columns = [f"t.{quote(column)}" for column in _TRIAL_COLUMNS]
+    for parameter, domain in space.parameters.items():
+        column = parameter
+        while column.lower() in used:
+            column = f"param_{column}"
+        used.add(column.lower())
+        columns.append(f"{_param(dialect, parameter, domain)} AS {quote(column)}")
+    body = ",\n       ".join(columns)
+    return f"CREATE VIEW {quote(name)} AS\nSELECT {body}\nFROM trials t WHERE t.study_id = {int(study_id)}"
+
+
+def _param(dialect: sa.Dialect, name: str, domain: Float | Int | Choice) -> str:
+    if dialect.name == "postgresql":
+        raw = f"t.params ->> {_literal(name)}"
+        types = {"REAL": "DOUBLE PRECISION", "INTEGER": "BIGINT", "TEXT": "TEXT", "BOOLEAN": "BOOLEAN"}
+        return f"CAST({raw} AS {types.get(_type(domain), 'TEXT')})"
+    if re.fullmatch(r"[\w .-]+", name):
+        path = f'$."{name}"'
+        raw = f"json_extract(t.params, {_literal(path)})"
+    else:  # JSON paths cannot spell every key
+        raw = f"(SELECT value FROM json_each(t.params) WHERE key = {_literal(name)})"
+    kind = _type(domain)
+    return raw if kind in ("BOOLEAN", "") else f"CAST({raw} AS {kind})"
+
+
+def _type(domain: Float | Int | Choice) -> str:
+    if isinstance(domain, Float):
+        return "REAL"
+    if isinstance(domain, Int):
+        return "INTEGER"
+    kinds = {type(value) for value in domain.values if value is not None}
+    names = {frozenset({str}): "TEXT", frozenset({bool}): "BOOLEAN", frozenset({int}): "INTEGER"}
+    if kinds and kinds <= {int, float}:
+        return "INTEGER" if kinds == {int} else "REAL"
+    return names.get(frozenset(kinds), "")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

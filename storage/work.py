@@ -1,0 +1,91 @@
+"""What passes between a worker and the worklist: what it asks for, what it is handed, what it reports.
+
+Values are in the study's own direction.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from strategies import Job, Params, State
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a worker asks for: about `jobs` jobs (0: none).
+
+    `ahead` jobs are decided, if they can be, to choose from: jobs whose params have equal `key` and that train over the
+    same epochs go together, at most `stack` of them.
+    """
+
+    jobs: int = 1
+    ahead: int = 1
+    stack: int = 1
+    key: Callable[[Params], Hashable] = field(default=lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that this worker holds: train a trial from epoch `epochs` on, up to `job.until`.
+
+    `curve` holds the values of those first `epochs` epochs, and `state` the checkpoint after them (None: from scratch).
+    `measured` epochs are on record: more than `epochs` when a worker died after its last checkpoint.
+    """
+
+    job: Job
+    params: Params
+    seed: int
+    epochs: int = 0
+    curve: tuple[float, ...] = ()
+    seconds: float = 0.0
+    measured: int = 0
+    state: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What an exchange brought: claimed jobs (none: wait), whether the study is complete, how many workers it has."""
+
+    claims: list[Claim]
+    complete: bool
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one epoch brought: a finite value, other metrics, and the seconds it took."""
+
+    epoch: int
+    value: float
+    metrics: Mapping[str, float] | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """An encoded state (see `codec.encode`) after `epoch` epochs."""
+
+    epoch: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A held trial as it stands: its whole curve, its seconds of training, and what of it is not yet written."""
+
+    claim: Claim
+    curve: Sequence[float]
+    seconds: float
+    new: Sequence[Measurement] = ()
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The end of a job: where the trial stands, the state it is left in, and why."""
+
+    progress: Progress
+    outcome: State
+    stop_reason: Mapping[str, Any] | None = None
+    error: str | None = None
+    traceback: str | None = None

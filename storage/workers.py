@@ -1,0 +1,125 @@
+"""Who works on a study: workers by name, asked to stop through their row, and known to be dead when their process is."""
+
+import itertools
+import os
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import psutil
+import sqlalchemy as sa
+
+from storage.database import Database
+from storage.tables import workers
+
+STOP: Final = "stop"
+
+_count = itertools.count()
+_count_lock = threading.Lock()
+_CLOCK_SLACK: Final = 2.0  # seconds by which a process's start may be reported differently from one look to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker: a process, or a thread of one, on a node. `launcher` names the process that looks after it."""
+
+    id: str
+    launcher: str
+    node: str
+    pid: int
+    process_started: float
+
+    @classmethod
+    def here(cls, launcher: str | None = None) -> "Worker":
+        """Return a new worker in this process; its own launcher unless one is named."""
+        with _count_lock:
+            count = next(_count)
+        name = process_name()
+        return cls(f"{name}:{count}", launcher or name, _node(), os.getpid(), psutil.Process().create_time())
+
+
+def process_name() -> str:
+    """Return a name for this process that no other process has, now or later, here or elsewhere."""
+    return f"{_node()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def register(database: Database, study_id: int, worker: Worker) -> None:
+    """Enter a worker that is about to claim jobs."""
+    with database.write() as connection:
+        now = database.now(connection)
+        row = {
+            "id": worker.id,
+            "study_id": study_id,
+            "launcher": worker.launcher,
+            "node": worker.node,
+            "pid": worker.pid,
+            "process_started": worker.process_started,
+            "started_at": now,
+            "seen_at": now,
+        }
+        connection.execute(sa.insert(workers).values(row))
+
+
+def retire(database: Database, ids: Iterable[str]) -> None:
+    """Take workers off the list: they have left."""
+    gone = list(ids)
+    if gone:
+        with database.write() as connection:
+            connection.execute(sa.delete(workers).where(workers.c.id.in_(gone)))
+
+
+def request_stop(database: Database, study_id: int, launcher: str | None = None) -> None:
+    """Ask a study's workers (only those of one launcher, if named) to finish their epochs, checkpoint and leave."""
+    chosen = workers.c.study_id == study_id
+    if launcher is not None:
+        chosen &= workers.c.launcher == launcher
+    with database.write() as connection:
+        connection.execute(sa.update(workers).where(chosen).values(request=STOP))
+
+
+def list_pids(database: Database, study_id: int, launcher: str) -> list[int]:
+    """Return the process ids of a launcher's workers."""
+    with database.read() as connection:
+        chosen = (workers.c.study_id == study_id) & (workers.c.launcher == launcher)
+        return sorted(set(connection.execute(sa.select(workers.c.pid).where(chosen)).scalars()))
+
+
+def list_dead(database: Database, study_id: int, *, launched_by: str | None = None, but_by: str | None = None) -> list[str]:
+    """Return the ids of this node's workers whose process is no more: only one launcher's, or all but one's.
+
+    Workers of other nodes are judged by their leases alone.
+    """
+    chosen = (workers.c.study_id == study_id) & (workers.c.node == _node())
+    if launched_by is not None:
+        chosen &= workers.c.launcher == launched_by
+    if but_by is not None:
+        chosen &= workers.c.launcher != but_by
+    with database.read() as connection:
+        rows = connection.execute(sa.select(workers.c.id, workers.c.pid, workers.c.process_started).where(chosen)).all()
+    return [row.id for row in rows if not _alive(row.pid, row.process_started)]
+
+
+def _alive(pid: int, started: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        alive = process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return alive and abs(process.create_time() - started) < _CLOCK_SLACK
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:  # somebody else's process: it exists
+        return True
+
+
+@cache
+def _node() -> str:
+    """Return a name for where process ids are unique: host, boot and process namespace."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):  # there are systems that have neither
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
+        parts.append(Path("/proc/self/ns/pid").readlink().name.strip("pid:[]"))
+    return "/".join(parts)

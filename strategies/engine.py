@@ -1,0 +1,249 @@
+"""The engine: turns a study's record into its next decision. Pure; the one place that knows of order and lag.
+
+The **ledger** is the record: every trial, every job with its outcome. Workers keep a copy each and bring it up to date
+from the database; whatever is decided from equal ledgers is equal.
+
+Strategies whose outcome cannot depend on timing (grid or random with full or halving) see the ledger live: every result
+that is in. Adaptive ones see it with a **lag**, so that they too give the same search with any number of workers:
+
+    decision k sees the results of jobs 0 … k-P exactly, and every later job as pending, finished or not,
+
+where P is the study's parallelism. When that view makes the scheduler wait, one more job is shown, and so on, which is
+again a function of the job log alone. `order="free"` (`lag=None` here) shows results as they arrive.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from strategies.base import DONE, WAIT, Done, Reason, Resume, Start, Stop, Wait
+from strategies.errors import Exhausted, StrategyError
+from strategies.space import Space
+from strategies.strategy import Strategy
+from strategies.trial import History, Params, State, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What bounds a study: trials started, epochs of one trial, epochs in all."""
+
+    max_epochs: int
+    n_trials: int | None = None
+    budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Train `trial` from epoch `from_epoch` to epoch `until`: decision `number` of the study.
+
+    `seen` is the last job whose result the decision could see under the lag (-1: none; None: results as they arrived).
+    `outcome` is None until the job has ended; then the state it left its trial in, `end_epoch` epochs old.
+    """
+
+    number: int
+    trial: int
+    from_epoch: int
+    until: int
+    bracket: int = 0
+    rung: int = 0
+    seen: int | None = None
+    outcome: State | None = None
+    end_epoch: int | None = None
+
+    @property
+    def epochs(self) -> int:
+        """The epochs it took, or will take at most."""
+        return (self.until if self.end_epoch is None else self.end_epoch) - self.from_epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A decided job, not yet written down. `params` only when it starts a new trial."""
+
+    job: Job
+    params: Params | None = None
+    parent: int | None = None
+    reason: Reason = field(default_factory=dict)
+
+
+def trial_rng(seed: int, number: int) -> np.random.Generator:
+    """Return the generator a searcher gets for trial `number` of a study seeded `seed`."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number))))
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """Return the seed of trial `number` itself, handed to the objective: 63 bits, independent of `trial_rng`."""
+    return int(np.random.SeedSequence((seed, number, 1)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class Ledger:
+    """The record of one study, and the decisions that follow from it.
+
+    `start`, `open_job`, `close_job` and `end_trial` write the record in the order of the study's job log; `decide` reads
+    it. Curves are "lower is better".
+    """
+
+    def __init__(self, strategy: Strategy, space: Space, seed: int, targets: Targets, lag: int | None) -> None:
+        self.strategy = strategy
+        self.targets = targets
+        self._space = space
+        self._seed = seed
+        self._lag = lag if strategy.adaptive else None
+        self._trials: list[Trial] = []
+        self._open: dict[int, Trial] = {}
+        self._jobs: list[Job] = []
+        self._pending: dict[int, Job] = {}
+        self._finished_prefix = 0  # jobs 0 … prefix-1 have all ended
+        self._epochs = 0  # spent by ended jobs, promised to pending ones
+        self._exhausted = False
+
+    # --- the record -----------------------------------------------------------------------------------------------
+
+    @property
+    def n_jobs(self) -> int:
+        """How many jobs have been decided."""
+        return len(self._jobs)
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials have started."""
+        return len(self._trials)
+
+    @property
+    def pending(self) -> Mapping[int, Job]:
+        """The jobs that have not ended, by number."""
+        return self._pending
+
+    def trial(self, number: int) -> Trial:
+        """Return trial `number` as it stands, with every result that is in."""
+        return self._trials[number]
+
+    def start(self, number: int, params: Params, bracket: int = 0, parent: int | None = None) -> None:
+        """Enter a new trial; numbers come in order."""
+        if number != len(self._trials):
+            raise ValueError(f"trial {number} is entered after {len(self._trials)} trials")
+        trial = Trial(number, params, State.PAUSED, bracket=bracket, parent=parent)
+        self._trials.append(trial)
+        self._open[number] = trial
+
+    def open_job(self, job: Job) -> None:
+        """Enter a decided job; its trial counts as running from now on."""
+        if job.number != len(self._jobs):
+            raise ValueError(f"job {job.number} is entered after {len(self._jobs)} jobs")
+        self._jobs.append(job)
+        self._pending[job.number] = job
+        self._epochs += job.epochs
+        self._put(replace(self._trials[job.trial], state=State.RUNNING, bracket=job.bracket, rung=job.rung))
+
+    def close_job(self, number: int, outcome: State, curve: tuple[float, ...]) -> None:
+        """Enter a job's end: the state it left its trial in, and the trial's whole curve so far."""
+        job = self._pending.pop(number)
+        self._epochs -= job.epochs
+        ended = replace(job, outcome=outcome, end_epoch=len(curve))
+        self._jobs[number] = ended
+        self._epochs += ended.epochs
+        while self._finished_prefix < len(self._jobs) and self._finished_prefix not in self._pending:
+            self._finished_prefix += 1
+        self._put(replace(self._trials[job.trial], state=outcome, curve=curve))
+
+    def end_trial(self, number: int, state: State) -> None:
+        """Enter the end of a trial that no job brought about: stopped by the scheduler, discarded by a person."""
+        self._put(replace(self._trials[number], state=state))
+
+    def _put(self, trial: Trial) -> None:
+        self._trials[trial.number] = trial
+        if trial.state.ended:
+            self._open.pop(trial.number, None)
+        elif trial.number in self._open or not self._open or trial.number > next(reversed(self._open)):
+            self._open[trial.number] = trial
+        else:  # a trial taken up again: keep the order of numbers
+            self._open = dict(sorted([*self._open.items(), (trial.number, trial)]))
+
+    # --- decisions ------------------------------------------------------------------------------------------------
+
+    def decide(self) -> Planned | Stop | Wait | Done:
+        """Return what comes next, without entering it. Raises StrategyError when the strategy breaks its contract."""
+        if self._lag is None:
+            return self._checked(self._plan(self.view(), None))
+        k = len(self._jobs)
+        for last in range(max(-1, k - self._lag), k):
+            if last >= self._finished_prefix:
+                return WAIT
+            plan = self._plan(self.view(last), last)
+            if not isinstance(plan, Wait):
+                return plan
+        return self._checked(WAIT)
+
+    def enter(self, plan: Planned | Stop) -> None:
+        """Enter what `decide` returned."""
+        if isinstance(plan, Stop):
+            self.end_trial(plan.trial, State.STOPPED)
+            return
+        if plan.params is not None:
+            self.start(plan.job.trial, plan.params, plan.job.bracket, plan.parent)
+        self.open_job(plan.job)
+
+    def view(self, last: int | None = None) -> History:
+        """Return the history as it shows when the jobs after `last` are pending (None: every result that is in)."""
+        hidden = [] if last is None else [job for job in self._jobs[last + 1 :] if job.outcome is not None]
+        trials: Sequence[Trial] = self._trials
+        shown = self._open
+        if hidden:
+            trials, shown = list(self._trials), dict(self._open)
+            for job in reversed(hidden):  # the earliest hidden job of a trial has the last word
+                trial = trials[job.trial]
+                curve = trial.curve[: job.from_epoch]
+                trials[job.trial] = replace(trial, state=State.RUNNING, curve=curve, rung=job.rung)
+                shown[job.trial] = trials[job.trial]
+            shown = dict(sorted(shown.items()))
+        n_trials = len(self._trials) if self._exhausted else self.targets.n_trials
+        return History(self._space, trials, shown, self.targets.max_epochs, n_trials, self.targets.budget)
+
+    def _plan(self, history: History, seen: int | None) -> Planned | Stop | Wait | Done:
+        decision = self.strategy.scheduler.decide(history)
+        if isinstance(decision, Start):
+            if not history.may_start:
+                raise StrategyError(f"{self.strategy.name} starts a trial beyond the {history.n_trials} asked for")
+            return self._start(decision, history, seen)
+        if isinstance(decision, Resume):
+            trial = self._checked_open(decision.trial, history)
+            job = Job(len(self._jobs), trial.number, trial.epochs, decision.until, trial.bracket, decision.rung, seen)
+            return self._within_budget(Planned(job, reason=decision.reason), history, seen)
+        if isinstance(decision, Stop):
+            self._checked_open(decision.trial, history)
+        return decision
+
+    def _start(self, decision: Start, history: History, seen: int | None) -> Planned | Stop | Wait | Done:
+        number = len(self._trials)
+        job = Job(len(self._jobs), number, 0, decision.until, decision.bracket, decision.rung, seen)
+        params = decision.params
+        if params is None:
+            try:
+                params = self.strategy.searcher.propose(number, history, trial_rng(self._seed, number))
+            except Exhausted:
+                self._exhausted = True
+                return self._plan(replace(history, n_trials=number), seen)
+        return self._within_budget(Planned(job, params, decision.parent, decision.reason), history, seen)
+
+    def _within_budget(self, plan: Planned, history: History, seen: int | None) -> Planned | Wait | Done:
+        """Let a job pass that the budget can pay, counting every pending job as far as it may go."""
+        if history.budget is None:
+            return plan
+        hidden = [] if seen is None else [job for job in self._jobs[seen + 1 :] if job.outcome is not None]
+        promised = self._epochs + sum(job.until - job.from_epoch - job.epochs for job in hidden)
+        if promised + plan.job.epochs <= history.budget:
+            return plan
+        return WAIT if self._pending or hidden else DONE
+
+    def _checked_open(self, number: int, history: History) -> Trial:
+        trial = history.open.get(number)
+        if trial is None or trial.state is not State.PAUSED:
+            state = trial.state if trial else "not open"
+            raise StrategyError(f"{self.strategy.name} decided on trial {number}, which is {state}")
+        return trial
+
+    def _checked(self, plan: Planned | Stop | Wait | Done) -> Planned | Stop | Wait | Done:
+        if isinstance(plan, Wait) and not self._pending:
+            raise StrategyError(f"{self.strategy.name} waits although no job is running")
+        return plan

@@ -1,0 +1,1 @@
+"""Searchers: which params next. One algorithm, one file."""
