@@ -1,19 +1,19 @@
 """Every error of the project, in one tree.
 
-    HpoError                    whatever a person can mend; its message says what is wrong, where, and what to do
-    ├── SpaceError              a space, a condition or params outside of a space
-    ├── StrategyError           a strategy that is unknown, misconfigured, or does not fit the space or the objective
-    │   └── Exhausted           a searcher has proposed every point it has: not a fault
-    ├── StorageError            the database cannot be opened, read or written
-    │   ├── StudyNotFound       no study of that name
-    │   ├── StudyExists         a study of that name is there already
-    │   └── CheckpointError     a state that cannot be kept, or a damaged checkpoint
-    ├── ObjectiveError          an objective that cannot be used, or not be found again
-    ├── SettingError            a study's setting that cannot be: a target, a direction, a number of workers
-    ├── DataError               a data set that cannot be read, or not be learned from
-    └── ModelError              a saved model that is damaged, foreign, or does not fit the table it is given
+HpoError                    whatever a person can mend; its message says what is wrong, where, and what to do
+├── SpaceError              a space, a condition or params outside of a space
+├── StrategyError           a strategy that is unknown, misconfigured, or does not fit the space or the objective
+│   └── Exhausted           a searcher has proposed every point it has: not a fault
+├── StorageError            the database cannot be opened, read or written
+│   ├── StudyNotFound       no study of that name
+│   ├── StudyExists         a study of that name is there already
+│   └── CheckpointError     a state that cannot be kept, or a damaged checkpoint
+├── ObjectiveError          an objective that cannot be used, or not be found again
+├── SettingError            a study's setting that cannot be: a target, a direction, a number of workers
+├── DataError               a data set that cannot be read, or not be learned from
+└── ModelError              a saved model that is damaged, foreign, or does not fit the table it is given
 
-    NetworkError                (a ValueError) settings or arrays that make no network: `network` stands on its own feet
+NetworkError                (a ValueError) settings or arrays that make no network: `network` stands on its own feet
 """
 
 from network import NetworkError

@@ -213,7 +213,9 @@ def read_value(returned: Any, metric: str) -> tuple[float, dict[str, float]]:
         if metric not in returned:
             has = ", ".join(map(repr, returned)) or "nothing"
             raise ObjectiveError(f"the objective returned a dict without the study's metric {metric!r}: it has {has}")
-        metrics = {str(name): _number(item, f"the metric {name!r}") for name, item in returned.items() if name != metric}
+        metrics = {
+            str(name): _number(item, f"the metric {name!r}") for name, item in returned.items() if name != metric
+        }
         value = returned[metric]
     number = _number(value, "the objective's value")
     if not isfinite(number):

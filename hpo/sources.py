@@ -1,10 +1,10 @@
 """Where an objective comes from, so that `hpo resume`, and every worker, can find it again.
 
-    {"kind": "user", "path": "/…/train.py", "name": "objective", "sha256": …, "shown": "train.py:objective"}
-    {"kind": "user", "module": "package.training", "name": "objective", …}
-    {"kind": "network", "data": {…}, "settings": {…}}
-    {"kind": "user", "shown": …}      defined in a notebook, a shell or another function: has to be given again
-    {"kind": "none"}                  ask and tell
+{"kind": "user", "path": "/…/train.py", "name": "objective", "sha256": …, "shown": "train.py:objective"}
+{"kind": "user", "module": "package.training", "name": "objective", …}
+{"kind": "network", "data": {…}, "settings": {…}}
+{"kind": "user", "shown": …}      defined in a notebook, a shell or another function: has to be given again
+{"kind": "none"}                  ask and tell
 """
 
 import hashlib
@@ -46,8 +46,10 @@ def find_objective(source: Mapping[str, Any], metric: str = "value") -> Objectiv
                 "bring it back, or give the objective again: load_study(name, objective=...)"
             ) from error
         return UserObjective(_named(module, str(source["name"]), str(source["module"])), source, metric)
-    what = f"the objective {source['shown']} was defined where it cannot be found again" if "shown" in source else (
-        "this study has no objective: it is driven by ask() and tell()"
+    what = (
+        f"the objective {source['shown']} was defined where it cannot be found again"
+        if "shown" in source
+        else ("this study has no objective: it is driven by ask() and tell()")
     )
     raise ObjectiveError(f"{what}; give it: load_study(name, objective=...)")
 
@@ -76,7 +78,13 @@ def describe(target: Any) -> dict[str, Any]:
     if module == "__main__":
         if not path.is_file() or path.suffix != ".py":
             return {"kind": "user", "shown": shown}
-        return {"kind": "user", "path": str(path), "name": name, "sha256": _sha256(path), "shown": f"{path.name}:{name}"}
+        return {
+            "kind": "user",
+            "path": str(path),
+            "name": name,
+            "sha256": _sha256(path),
+            "shown": f"{path.name}:{name}",
+        }
     return {"kind": "user", "module": module, "name": name, "shown": shown}
 
 
@@ -89,7 +97,9 @@ def has_changed(source: Mapping[str, Any]) -> bool:
 def _from_file(path: Path, name: str, metric: str) -> Objective:
     path = path.resolve()
     if not path.is_file():
-        raise ObjectiveError(f"there is no file {path}: the objective {name!r} was to come from it; bring it back or name another")
+        raise ObjectiveError(
+            f"there is no file {path}: the objective {name!r} was to come from it; bring it back or name another"
+        )
     source = {"kind": "user", "path": str(path), "name": name, "sha256": _sha256(path), "shown": f"{path.name}:{name}"}
     return UserObjective(_named(_load(path), name, path.name), source, metric)
 
@@ -99,7 +109,9 @@ def _load(path: Path) -> ModuleType:
     for name in OURS:
         rival = path.parent / f"{name}.py"
         if rival.exists() and rival != path:
-            raise ObjectiveError(f"{rival} has the name of a package of this program, so neither can import its own: rename it")
+            raise ObjectiveError(
+                f"{rival} has the name of a package of this program, so neither can import its own: rename it"
+            )
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     unique = f"_hpo_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"

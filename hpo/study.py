@@ -305,7 +305,9 @@ class Study:
 
         objective = self.objective
         if not isinstance(objective, NetworkObjective):
-            raise ObjectiveError(f"the study {self.name!r} tunes {self.spec.objective.get('shown')}, not a built-in network")
+            raise ObjectiveError(
+                f"the study {self.name!r} tunes {self.spec.objective.get('shown')}, not a built-in network"
+            )
         best = self.best_trial
         kept = read_state(self._database, self._record, best.number)
         if kept is None:

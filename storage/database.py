@@ -67,7 +67,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Give a connection in a transaction that may write: committed at the end, rolled back on an exception."""
         with self._clear_errors(), self.engine.connect() as connection:
-            connection = connection.execution_options(hpo_write=True)
+            connection.execution_options(hpo_write=True)
             with connection.begin():
                 yield connection
 
@@ -201,9 +201,7 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    driver = connection.connection.dbapi_connection
-    if not isinstance(driver, sqlite3.Connection):
-        raise TypeError(f"an SQLite engine with a {type(driver).__name__}")
+    driver: Any = connection.connection.dbapi_connection
     if connection.get_execution_options().get("hpo_write"):
         _retry(lambda: driver.execute("BEGIN IMMEDIATE"))
     else:

@@ -5,8 +5,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.tables import checkpoints, jobs, measurements, studies, trials, workers
 
-_id = sa.bindparam("study")
-_me = sa.bindparam("me")
+_id: sa.BindParameter[int] = sa.bindparam("study")
+_me: sa.BindParameter[str] = sa.bindparam("me")
 _not_done = sa.text("jobs.state <> 'done'")  # spelled as in the partial index, so that SQLite uses it
 _job = (jobs.c.study_id == _id) & (jobs.c.number == sa.bindparam("job"))
 _trial = (trials.c.study_id == _id) & (trials.c.number == sa.bindparam("trial"))
@@ -53,11 +53,7 @@ ready_jobs = (
     .order_by(jobs.c.trial)
     .limit(sa.bindparam("most"))
 )
-claim_job = (
-    sa.update(jobs)
-    .where(_job)
-    .values(state="running", worker=_me, lease_until=sa.bindparam("until"))
-)
+claim_job = sa.update(jobs).where(_job).values(state="running", worker=_me, lease_until=sa.bindparam("until"))
 run_trial = (
     sa.update(trials)
     .where(_trial)

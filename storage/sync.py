@@ -60,21 +60,21 @@ class LedgerCopy:
         if self.revision == study.revision - 1:
             return
         since = {"study": self._id, "known": self.revision}
-        changed = connection.execute(_TRIALS, since).all()
-        for row in changed:
-            if row.number >= self.ledger.n_trials:
-                self.ledger.start(row.number, row.params, row.bracket, row.parent)
-        rows = connection.execute(_JOBS, since).all()
-        curves = self.read_curves(connection, [row.trial for row in rows if row.outcome])
-        for row in rows:
-            if row.number >= self.ledger.n_jobs:
-                self.ledger.open_job(Job(*row[:7]))
-            if row.outcome and row.number in self.ledger.pending:
-                self.ledger.close_job(row.number, State(row.outcome), self._lower(curves[row.trial][: row.end_epoch]))
-        for row in changed:
-            state = State(row.state)
-            if state.ended and not self.ledger.trial(row.number).state.ended:
-                self.ledger.end_trial(row.number, state)
+        moved = connection.execute(_TRIALS, since).all()
+        for trial in moved:
+            if trial.number >= self.ledger.n_trials:
+                self.ledger.start(trial.number, trial.params, trial.bracket, trial.parent)
+        changed = connection.execute(_JOBS, since).all()
+        curves = self.read_curves(connection, [job.trial for job in changed if job.outcome])
+        for job in changed:
+            if job.number >= self.ledger.n_jobs:
+                self.ledger.open_job(Job(*job[:7]))
+            if job.outcome and job.number in self.ledger.pending:
+                self.ledger.close_job(job.number, State(job.outcome), self._lower(curves[job.trial][: job.end_epoch]))
+        for trial in moved:
+            state = State(trial.state)
+            if state.ended and not self.ledger.trial(trial.number).state.ended:
+                self.ledger.end_trial(trial.number, state)
         self.revision = study.revision - 1
 
     def close(self, number: int, outcome: State, curve: Iterable[float]) -> None:

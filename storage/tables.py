@@ -18,7 +18,7 @@ VERSION_TABLE: Final = "hpo_alembic_version"
 metadata = sa.MetaData()
 
 _Text = sa.Text()
-_Real = sa.Double()
+_Real: sa.Double[float] = sa.Double()
 _Int = sa.BigInteger()
 
 

@@ -89,7 +89,9 @@ def list_pids(database: Database, study_id: int, launcher: str) -> list[int]:
         return sorted(set(connection.execute(sa.select(workers.c.pid).where(chosen)).scalars()))
 
 
-def list_dead(database: Database, study_id: int, *, launched_by: str | None = None, but_by: str | None = None) -> list[str]:
+def list_dead(
+    database: Database, study_id: int, *, launched_by: str | None = None, but_by: str | None = None
+) -> list[str]:
     """Return the ids of this node's workers whose process is no more: only one launcher's, or all but one's.
 
     Workers of other nodes are judged by their leases alone.

@@ -20,15 +20,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from storage import statements
-from storage.codec import FORMAT, decode, digest
+from storage.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_curve, read_ready
 from storage.database import Database
-from storage.errors import CheckpointError, StudyNotFound
+from storage.errors import StudyNotFound
+from storage.recording import write_decisions, write_ends, write_progress
 from storage.studies import COMPLETE, StudyRecord
 from storage.sync import LedgerCopy
 from storage.tables import workers
 from storage.work import Claim, Exchange, Progress, Report, Wanted
 from storage.workers import Worker
-from strategies import Done, History, Job, Params, Planned, State, Stop, Wait, trial_seed
+from strategies import Done, History, Job, Planned, State, Stop, Wait
 
 LEASE: Final = 30.0
 """Seconds a job stays its worker's without a sign of life."""
@@ -36,17 +37,11 @@ LEASE: Final = 30.0
 MAX_ATTEMPTS: Final = 3
 """Workers that one trial may kill before it counts as failed."""
 
-KEPT_BEST: Final = 5
-"""Ended trials whose checkpoints are kept: the best ones."""
-
+_Plan = Planned | Stop | Wait | Done
 
 
 class _NothingChanged(Exception):  # noqa: N818 - no error: it rolls a transaction back that has nothing to say
     """An exchange had nothing to write. Its revision must not count: it would wake every idle worker for nothing."""
-
-
-_Ready = tuple[Job, Params]
-_Plan = Planned | Stop | Wait | Done
 
 
 class Worklist:
@@ -56,11 +51,19 @@ class Worklist:
         self.worker = worker
         self._database = database
         self._study = study
-        self._id = study.id
         self._lease = lease
         self._copy = LedgerCopy(study.id, study.spec)
         strategy = study.spec.strategy
         self._slow = strategy.searcher.slow or strategy.scheduler.slow
+
+    @property
+    def revision(self) -> int:
+        """The study's revision at the last exchange."""
+        return self._copy.revision
+
+    def history(self, job: Job) -> History:
+        """Return what the decision that made `job` had seen: what a stopper may judge by."""
+        return self._copy.ledger.view(job.seen)
 
     # --- transactions ---------------------------------------------------------------------------------------------
 
@@ -81,8 +84,8 @@ class Worklist:
         with self._database.write() as connection:
             held = self._held(connection)
             now = self._database.now(connection)
-            self._write(connection, [item for item in progress if item.claim.job.number in held])
-            lease = {"study": self._id, "me": self.worker.id, "until": now + self._lease}
+            write_progress(connection, self._study, [item for item in progress if item.claim.job.number in held])
+            lease = {"study": self._study.id, "me": self.worker.id, "until": now + self._lease}
             connection.execute(statements.renew_leases, lease)
             connection.execute(statements.seen_alive, {"me": self.worker.id, "now": now})
         return held
@@ -92,168 +95,123 @@ class Worklist:
         with self._database.write() as connection:
             held = self._held(connection)
             mine = [item for item in progress if item.claim.job.number in held]
-            self._write(connection, mine)
+            write_progress(connection, self._study, mine)
             self._free(connection, [item.claim.job for item in mine])
             if mine:
-                connection.execute(statements.next_revision, {"study": self._id})
+                self._next_revision(connection)
 
     def bury(self, dead: Sequence[str]) -> None:
         """Give back what `dead` workers held; a trial that has lost MAX_ATTEMPTS workers in a row fails.
 
         For whoever saw them die while others lived on: then the trial is a suspect.
         """
-        with self._database.write() as connection:
-            row = self._next_revision(connection)
-            now = self._database.now(connection)
-            self._copy.catch_up(connection, row)
-            lost = self._take_over(connection, now, dead)
-            for job in lost:
-                key = {"study": self._id, "trial": job.trial}
-                attempts, epochs = connection.execute(statements.count_attempt, key).one()
-                if attempts >= MAX_ATTEMPTS:
-                    claim = Claim(self._copy.ledger.pending[job.number], {}, 0, measured=epochs)
-                    curve, seconds = self._curve(connection, job.trial, epochs)
-                    error = f"{attempts} workers died, one after another, while training it"
-                    report = Report(Progress(claim, curve, seconds), State.FAILED, error=error)
-                    self._end(connection, [report], now, row.revision)
+        try:
+            with self._database.write() as connection:
+                row = self._next_revision(connection)
+                now = self._database.now(connection)
+                self._copy.catch_up(connection, row)
+                for job in self._take_over(connection, now, dead):
+                    self._suspect(connection, job, now, row.revision)
+        except BaseException:
+            self._copy.forget()
+            raise
         self._copy.revision = row.revision
 
     def look(self) -> tuple[int, str | None]:
         """Return the study's revision and what somebody requests of this worker: a cheap look without a lock."""
         with self._database.read() as connection:
-            revision = connection.execute(statements.revision, {"study": self._id}).scalar_one_or_none()
+            revision = connection.execute(statements.revision, {"study": self._study.id}).scalar_one_or_none()
             request = connection.execute(statements.request, {"me": self.worker.id}).scalar_one_or_none()
         if revision is None:
             raise self._gone()
         return revision, request
-
-    @property
-    def revision(self) -> int:
-        """The study's revision at the last exchange."""
-        return self._copy.revision
-
-    def history(self, job: Job) -> History:
-        """Return what the decision that made `job` had seen: what a stopper may judge by."""
-        return self._copy.ledger.view(job.seen)
 
     # --- within a transaction -------------------------------------------------------------------------------------
 
     def _transact(
         self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str], prepared: _Plan | None
     ) -> Exchange:
-        claims: list[Claim] = []
+        result = Exchange([], complete=False, workers=0)
         try:
             with self._database.write() as connection:
                 row = self._next_revision(connection)
-                now = self._database.now(connection)
-                self._copy.catch_up(connection, row)
-                lost = self._take_over(connection, now, dead)
-                held = self._held(connection) if reports else set()
-                self._end(connection, [r for r in reports if r.progress.claim.job.number in held], now, row.revision)
-                count = connection.execute(statements.count_workers, {"study": self._id}).scalar_one()
-                ready = self._ready(connection, wanted)
-                decided, complete = self._decide(wanted, len(ready), prepared)
-                chosen = _choose([*ready, *_new_work(decided, self._params_of(connection, decided))], wanted, count)
-                self._enter(connection, decided, {job.number for job, _ in chosen}, now, row.revision)
-                claims = self._claim(connection, chosen, decided, now)
-                completed = complete and row.state != COMPLETE
-                if completed:
-                    connection.execute(statements.complete_study, {"study": self._id, "now": now})
-                if not (reports or dead or lost or decided or claims or completed):
-                    raise _NothingChanged
+                result, changed = self._exchange(connection, row, reports, wanted, dead, prepared)
+                self._roll_back_unless(changed)
         except _NothingChanged:
-            return Exchange([], complete, count)
+            return result
         except BaseException:
             self._copy.forget()  # it may have entered what was rolled back
             raise
         self._copy.revision = row.revision
-        return Exchange(claims, complete, count)
+        return result
+
+    def _exchange(
+        self,
+        connection: Connection,
+        row: Row[Any],
+        reports: Sequence[Report],
+        wanted: Wanted,
+        dead: Sequence[str],
+        prepared: _Plan | None,
+    ) -> tuple[Exchange, bool]:
+        now = self._database.now(connection)
+        self._copy.catch_up(connection, row)
+        lost = self._take_over(connection, now, dead)
+        held = self._held(connection) if reports else set()
+        self._end(connection, [r for r in reports if r.progress.claim.job.number in held], now, row.revision)
+        count = connection.execute(statements.count_workers, {"study": self._study.id}).scalar_one()
+        ready = read_ready(connection, self._study, max(wanted.jobs, wanted.ahead)) if wanted.jobs else []
+        decided, complete = self._decide(wanted, len(ready), prepared)
+        claims = self._claim(connection, ready, decided, wanted, count, now, row.revision)
+        completed = complete and row.state != COMPLETE
+        if completed:
+            connection.execute(statements.complete_study, {"study": self._study.id, "now": now})
+        changed = bool(reports or dead or lost or decided or claims or completed)
+        return Exchange(claims, complete, count), changed
+
+    @staticmethod
+    def _roll_back_unless(changed: bool) -> None:  # noqa: FBT001 - the question itself
+        if not changed:
+            raise _NothingChanged
 
     def _next_revision(self, connection: Connection) -> Row[Any]:
-        row = connection.execute(statements.next_revision, {"study": self._id}).one_or_none()
+        row = connection.execute(statements.next_revision, {"study": self._study.id}).one_or_none()
         if row is None:
             raise self._gone()
         return row
 
-    def _take_over(self, connection: Connection, now: float, dead: Sequence[str]) -> Sequence[Row[Any]]:
-        lost = connection.execute(statements.lost_jobs, {"study": self._id, "now": now, "dead": list(dead)}).all()
-        self._free(connection, [self._copy.ledger.pending[row.number] for row in lost])
+    def _held(self, connection: Connection) -> set[int]:
+        key = {"study": self._study.id, "me": self.worker.id}
+        return set(connection.execute(statements.held_jobs, key).scalars())
+
+    def _take_over(self, connection: Connection, now: float, dead: Sequence[str]) -> list[Job]:
+        """Make the jobs ready again that dead workers held, or that nobody has renewed the lease of; return them."""
+        key = {"study": self._study.id, "now": now, "dead": list(dead)}
+        lost = [self._copy.ledger.pending[row.number] for row in connection.execute(statements.lost_jobs, key)]
+        self._free(connection, lost)
         if dead:
             connection.execute(sa.delete(workers).where(workers.c.id.in_(list(dead))))
         return lost
 
+    def _suspect(self, connection: Connection, job: Job, now: float, revision: int) -> None:
+        key = {"study": self._study.id, "trial": job.trial}
+        attempts, epochs = connection.execute(statements.count_attempt, key).one()
+        if attempts >= MAX_ATTEMPTS:
+            curve, seconds = read_curve(connection, self._study, job.trial, epochs)
+            error = f"{attempts} workers died, one after another, while training it"
+            progress = Progress(Claim(job, {}, 0, measured=epochs), curve, seconds)
+            self._end(connection, [Report(progress, State.FAILED, error=error)], now, revision)
+
     def _free(self, connection: Connection, jobs: Iterable[Job]) -> None:
-        rows = [{"study": self._id, "job": job.number, "trial": job.trial} for job in jobs]
+        rows = [{"study": self._study.id, "job": job.number, "trial": job.trial} for job in jobs]
         if rows:
             connection.execute(statements.release_job, rows)
             connection.execute(statements.pause_trial, rows)
 
-    def _held(self, connection: Connection) -> set[int]:
-        return set(connection.execute(statements.held_jobs, {"study": self._id, "me": self.worker.id}).scalars())
-
-    def _write(self, connection: Connection, progress: Sequence[Progress]) -> None:
-        """Write what is new of some trials. A row of a trial never falls behind what has been measured of it."""
-        measured: list[dict[str, Any]] = []
-        moved: list[dict[str, Any]] = []
-        kept: list[dict[str, Any]] = []
-        better = max if self._study.spec.direction == "maximize" else min
-        for item in progress:
-            key = {"study_id": self._id, "trial": item.claim.job.trial}
-            measured.extend(
-                key | {"epoch": new.epoch, "value": new.value, "metrics": new.metrics or None, "seconds": new.seconds}
-                for new in item.new
-            )
-            if item.new and len(item.curve) >= item.claim.measured:
-                best = better(item.curve)
-                moved.append(
-                    {
-                        "study": self._id,
-                        "trial": item.claim.job.trial,
-                        "now_epochs": len(item.curve),
-                        "best": best,
-                        "at_epoch": item.curve.index(best) + 1,
-                        "spent": item.seconds,
-                    }
-                )
-            if item.checkpoint is not None:
-                data = item.checkpoint.data
-                made = {"epoch": item.checkpoint.epoch, "format": FORMAT, "data": data, "sha256": digest(data)}
-                kept.append(key | made)
-        dialect = connection.dialect.name
-        if measured:
-            connection.execute(statements.upsert_measurements[dialect], measured)
-        if moved:
-            connection.execute(statements.progress_trial, moved)
-        if kept:
-            connection.execute(statements.upsert_checkpoints[dialect], kept)
-
     def _end(self, connection: Connection, reports: Sequence[Report], now: float, revision: int) -> None:
-        if not reports:
-            return
-        self._write(connection, [report.progress for report in reports])
-        rows = []
+        write_ends(connection, self._study, reports, now, revision)
         for report in reports:
-            job, curve = report.progress.claim.job, report.progress.curve
-            self._copy.close(job.number, report.outcome, curve)
-            rows.append(
-                {
-                    "study": self._id,
-                    "job": job.number,
-                    "trial": job.trial,
-                    "result": report.outcome,
-                    "end": len(curve),
-                    "now": now,
-                    "finished": now if report.outcome.ended else None,
-                    "reason": report.stop_reason,
-                    "message": report.error,
-                    "trace": report.traceback,
-                    "rev": revision,
-                }
-            )
-        connection.execute(statements.close_job, rows)
-        connection.execute(statements.leave_trial, rows)
-        if any(report.outcome.ended for report in reports):
-            self._free_checkpoints(connection)
+            self._copy.close(report.progress.claim.job.number, report.outcome, report.progress.curve)
 
     def _decide(self, wanted: Wanted, ready: int, prepared: _Plan | None) -> tuple[list[Planned | Stop], bool]:
         """Decide until there is enough to choose from; return the decisions and whether the study is complete."""
@@ -274,179 +232,33 @@ class Worklist:
             prepared = None
         return decided, False
 
-    def _ready(self, connection: Connection, wanted: Wanted) -> list[_Ready]:
-        if not wanted.jobs:
-            return []
-        most = max(wanted.jobs, wanted.ahead)
-        rows = connection.execute(statements.ready_jobs, {"study": self._id, "most": most})
-        return [(Job(*row[:7]), row.params) for row in rows]
-
-    def _params_of(self, connection: Connection, decided: Sequence[Planned | Stop]) -> dict[int, Params]:
-        """Return the params of the trials that are decided to go on; those of new ones come with the decision."""
-        ledger = self._copy.ledger
-        resumed = [plan.job.trial for plan in decided if isinstance(plan, Planned) and plan.params is None]
-        return {number: ledger.trial(number).params for number in resumed}
-
-    def _enter(
-        self, connection: Connection, decided: Sequence[Planned | Stop], chosen: set[int], now: float, revision: int
-    ) -> None:
-        """Write decisions down; the chosen jobs as claimed."""
-        if not decided:
-            return
-        lease = {"worker": self.worker.id, "lease_until": now + self._lease}
-        free = {"worker": None, "lease_until": None}
-        started, moved, stopped, opened = [], [], [], []
-        for plan in decided:
-            if isinstance(plan, Stop):
-                row = {"study": self._id, "trial": plan.trial, "reason": dict(plan.reason), "now": now}
-                stopped.append(row | {"rev": revision})
-                continue
-            job, mine = plan.job, plan.job.number in chosen
-            opened.append(
-                {
-                    "study_id": self._id,
-                    "number": job.number,
-                    "trial": job.trial,
-                    "from_epoch": job.from_epoch,
-                    "until_epoch": job.until,
-                    "bracket": job.bracket,
-                    "rung": job.rung,
-                    "seen": job.seen,
-                    "reason": dict(plan.reason),
-                    "state": "running" if mine else "ready",
-                    "decided_at": now,
-                    "decided_revision": revision,
-                    "revision": revision,
-                }
-                | (lease if mine else free)
-            )
-            state = State.RUNNING if mine else State.PAUSED
-            if plan.params is None:
-                at = {"study": self._id, "trial": job.trial, "to_rung": job.rung, "to_state": state}
-                moved.append(at | {"rev": revision})
-                continue
-            started.append(
-                {
-                    "study_id": self._id,
-                    "number": job.trial,
-                    "params": plan.params,
-                    "seed": trial_seed(self._study.spec.seed, job.trial),
-                    "bracket": job.bracket,
-                    "rung": job.rung,
-                    "parent": plan.parent,
-                    "state": state,
-                    "epochs": 0,
-                    "attempts": 0,
-                    "started_at": now if mine else None,
-                    "train_seconds": 0.0,
-                    "revision": revision,
-                }
-            )
-        for statement, rows in (
-            (statements.insert_trials, started),
-            (statements.insert_jobs, opened),
-            (statements.move_trial, moved),
-            (statements.stop_trial, stopped),
-        ):
-            if rows:
-                connection.execute(statement, rows)
-        for plan in decided:
-            if isinstance(plan, Planned) and plan.parent is not None:  # it starts from the parent's weights as they are now
-                heir = {"study": self._id, "heir": plan.job.trial, "parent": plan.parent}
-                connection.execute(statements.inherit_checkpoint, heir)
-        if stopped:
-            self._free_checkpoints(connection)
-
     def _claim(
-        self, connection: Connection, chosen: Sequence[_Ready], decided: Sequence[Planned | Stop], now: float
+        self,
+        connection: Connection,
+        ready: Sequence[Work],
+        decided: Sequence[Planned | Stop],
+        wanted: Wanted,
+        count: int,
+        now: float,
+        revision: int,
     ) -> list[Claim]:
-        """Mark jobs as this worker's and return them with all that is needed to train them on."""
-        fresh = {plan.job.number: plan for plan in decided if isinstance(plan, Planned)}
-        rows = [
-            {
-                "study": self._id,
-                "job": job.number,
-                "trial": job.trial,
-                "me": self.worker.id,
-                "now": now,
-                "until": now + self._lease,
-            }
-            for job, _ in chosen
-            if job.number not in fresh
-        ]
-        if rows:
-            connection.execute(statements.claim_job, rows)
-            connection.execute(statements.run_trial, rows)
-        seed = self._study.spec.seed
+        """Choose among ready and newly decided jobs; write down the decisions and what this worker holds now."""
+        plans = {plan.job.number: plan for plan in decided if isinstance(plan, Planned)}
+        new = [(plan.job, self._copy.ledger.trial(plan.job.trial).params) for plan in plans.values()]
+        chosen = choose([*ready, *new], wanted, count)
+        claimed = {job.number for job, _ in chosen}
+        lease = {"worker": self.worker.id, "lease_until": now + self._lease}
+        write_decisions(
+            connection, self._study, decided, claimed=claimed & plans.keys(), lease=lease, now=now, revision=revision
+        )
+        mark_claimed(connection, self._study, [work for work in chosen if work[0].number not in plans], lease, now)
         claims = []
-        for job, params in chosen:
-            claim = Claim(job, params, trial_seed(seed, job.trial))
-            plan = fresh.get(job.number)
-            if plan is None or plan.params is None or plan.parent is not None:
-                claim = self._continued(connection, claim)
-            claims.append(claim)
+        for work in chosen:
+            plan = plans.get(work[0].number)
+            fresh = plan is not None and plan.params is not None and plan.parent is None
+            claims.append(claim_new(self._study, work) if fresh else claim_continued(connection, self._study, work))
         return claims
 
-    def _continued(self, connection: Connection, claim: Claim) -> Claim:
-        """Return the claim with what its trial has reached: its checkpoint, its curve up to there."""
-        key = {"study": self._id, "trial": claim.job.trial}
-        measured = connection.execute(statements.measured_epochs, key).scalar_one()
-        kept = connection.execute(statements.checkpoint_of, key).one_or_none()
-        if kept is None:
-            return replace(claim, measured=measured)
-        if digest(kept.data) != kept.sha256:
-            raise CheckpointError(
-                f"the checkpoint of trial {claim.job.trial} does not match its SHA-256: the database is damaged"
-            )
-        curve, seconds = self._curve(connection, claim.job.trial, kept.epoch)
-        state = decode(kept.data)
-        return replace(claim, epochs=kept.epoch, curve=curve, seconds=seconds, measured=measured, state=state)
-
-    def _curve(self, connection: Connection, trial: int, epochs: int) -> tuple[tuple[float, ...], float]:
-        rows = connection.execute(statements.curve_until, {"study": self._id, "trial": trial, "until": epochs}).all()
-        return tuple(row.value for row in rows), sum(row.seconds for row in rows)
-
-    def _free_checkpoints(self, connection: Connection) -> None:
-        """Drop the checkpoints of ended trials but of the best."""
-        rows = connection.execute(statements.ended_checkpoints, {"study": self._id}).all()
-        sign = self._study.spec.sign
-        usable = [row for row in rows if row.state != State.FAILED and row.value is not None]
-        best = sorted(usable, key=lambda row: (sign * row.value, row.trial))[:KEPT_BEST]
-        spare = {row.trial for row in rows} - {row.trial for row in best}
-        if spare:
-            connection.execute(statements.free_checkpoints, {"study": self._id, "chosen": sorted(spare)})
-
     def _gone(self) -> StudyNotFound:
-        name = self._study.spec.name
-        return StudyNotFound(f"the study {name!r} has been deleted from {self._database.shown_url} while it was worked on")
-
-
-def _new_work(decided: Sequence[Planned | Stop], params_of: dict[int, Params]) -> list[_Ready]:
-    return [
-        (plan.job, params_of[plan.job.trial] if plan.params is None else plan.params)
-        for plan in decided
-        if isinstance(plan, Planned)
-    ]
-
-
-def _choose(work: Sequence[_Ready], wanted: Wanted, workers_count: int) -> list[_Ready]:
-    """Choose what to claim: from the oldest trial on, each with those that train well beside it, leaving others a share.
-
-    The oldest trials first: then rungs fill up, and promotions are not kept waiting by later brackets.
-    """
-    share = -(-len(work) // max(1, workers_count))
-    most = min(wanted.jobs, max(1, share))
-    groups: dict[Any, list[_Ready]] = {}
-    alone = 0
-    for job, params in sorted(work, key=lambda item: item[0].trial):
-        key = wanted.key(params)
-        if key is None:
-            alone += 1
-        group = ("alone", alone) if key is None else (key, job.from_epoch, job.until)
-        groups.setdefault(group, []).append((job, params))
-    chosen: list[_Ready] = []
-    for members in groups.values():
-        if len(chosen) >= most:
-            break
-        chosen.extend(members[: wanted.stack])
-    return chosen
+        name, url = self._study.spec.name, self._database.shown_url
+        return StudyNotFound(f"the study {name!r} has been deleted from {url} while it was worked on")

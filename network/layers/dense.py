@@ -13,8 +13,8 @@ from network.layers.base import Layer, Parameter
 class Dense(Layer):
     """Each output is a weighted sum of all inputs: weights W (inputs, outputs) and biases b (1, outputs).
 
-    Every sum is a matrix product: matmul hands each member's matrices to BLAS on their own. A sum over rows by
-    `np.sum` may be taken in another order in a larger stack, as NumPy merges axes where it can.
+    Every sum is a matrix product: matmul hands each member's matrices to BLAS on their own, whereas the order in which
+    `np.sum` adds up is NumPy's to choose by the shape of the whole stack.
     """
 
     @property

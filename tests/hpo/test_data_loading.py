@@ -207,12 +207,8 @@ def test_csv_separators_quotes_and_byte_order_marks_do_not_matter(tmp_path, sepa
     data = load_data(path)
     assert [column.name for column in data.preprocessing.columns] == ["größe", "note"]
     assert data.preprocessing.columns[0].kind is Kind.NUMBER
-    assert [name for name in data.preprocessing.feature_names if name.startswith("note")] == [
-        f'note_a{separator} "b"\r\nc0'
-        if "\r" in path.read_bytes().decode(encoding)[:0]
-        else f'note_a{separator} "b"\nc{digit}'
-        for digit in (0, 1)
-    ]
+    categories = [name for name in data.preprocessing.feature_names if name.startswith("note")]
+    assert categories == [f'note_a{separator} "b"\nc{digit}' for digit in (0, 1)]
 
 
 @pytest.mark.parametrize("options", [{}, {"seed": 5, "test": 0.3, "keep": ["ticket"], "drop": ["city"]}])
@@ -255,7 +251,7 @@ def test_a_changed_or_missing_file_is_told_and_data_in_memory_are_asked_for(tmp_
     path.rename(tmp_path / "persons.csv")
     with pytest.raises(DataError, match=r"people\.csv.*no such file.*'persons\.csv'"):
         load_source(source)
-    with pytest.raises(DataError, match="in memory.*again"):
+    with pytest.raises(DataError, match=r"in memory.*again"):
         load_source(load_data(people(), target="survived").source)
 
 

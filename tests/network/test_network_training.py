@@ -60,6 +60,24 @@ def test_ridge_regression_is_least_squares_with_weight_decay():
     np.testing.assert_allclose(biases, mean - x.mean(axis=0) @ weights, atol=1e-9)
 
 
+def test_adam_counts_its_steps_across_epochs():
+    """Four epochs of full batches are four steps of the paper's algorithm 1 along the analytic gradient."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
+    architecture = Architecture(3, 1, (), loss="squared_error", batch_size=20, dtype="float64")
+    training = Training(architecture, [Member(seed=1, learning_rate=0.1)], TrainingData(x, y, x, y))
+    ((weights, biases),) = training.parameters(0)
+    theta, design = np.vstack([weights, biases]), np.column_stack([x, np.ones(20)])
+    m = v = np.zeros_like(theta)
+    for t in range(1, 5):
+        training.train_epoch()
+        g = design.T @ (design @ theta - y) * 2 / 20
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        theta = theta - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    ((weights, biases),) = training.parameters(0, best=False)
+    np.testing.assert_allclose(np.vstack([weights, biases]), theta, rtol=1e-10)
+
+
 def test_each_epoch_and_each_seed_has_its_own_order_and_initial_parameters(small):
     """Two members with different seeds start and end apart, two with the same seed are twins."""
     training = Training(Architecture(3, 2, (4,), batch_size=2), [Member(0), Member(1), Member(0)], small)
@@ -93,9 +111,10 @@ def test_the_epochs_of_a_member_are_its_own(small):
     assert [epoch.epoch for epoch in training.train_epoch()] == [1, 4]
 
 
-def test_ties_keep_the_earliest_epoch(small):
-    """A validation metric that stays the same keeps the parameters of its first epoch."""
-    training = Training(Architecture(3, 2, (4,)), [Member(0, 1e-30)], small, "accuracy")
+@pytest.mark.parametrize("monitor", ["loss", "accuracy"])
+def test_ties_keep_the_earliest_epoch(small, monitor):
+    """A validation metric that stays the same, of either direction, keeps the parameters of its first epoch."""
+    training = Training(Architecture(3, 2, (4,)), [Member(0, 1e-30)], small, monitor)
     for _ in range(3):
         training.train_epoch()
     assert training.state(0)["best"]["epoch"] == 1

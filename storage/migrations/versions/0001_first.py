@@ -20,7 +20,12 @@ def upgrade() -> None:
         sa.Column("strategy", sa.JSON(), nullable=False),
         sa.Column("objective", sa.JSON(), nullable=False, comment="where the objective comes from"),
         sa.Column("seed", sa.BigInteger(), nullable=False),
-        sa.Column("parallelism", sa.Integer(), nullable=True, comment="the lag of adaptive strategies: its first number of workers"),
+        sa.Column(
+            "parallelism",
+            sa.Integer(),
+            nullable=True,
+            comment="the lag of adaptive strategies: its first number of workers",
+        ),
         sa.Column(
             "job_order", sa.Text(), nullable=False, comment="reproducible, or free: results count as they arrive"
         ),
@@ -51,7 +56,9 @@ def upgrade() -> None:
         sa.Column("stop_reason", sa.JSON(none_as_null=True), nullable=True, comment="why it was stopped early"),
         sa.Column("error", sa.Text(), nullable=True, comment="why it failed, in one line"),
         sa.Column("traceback", sa.Text(), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False, comment="workers that died over it since its last job ended"),
+        sa.Column(
+            "attempts", sa.Integer(), nullable=False, comment="workers that died over it since its last job ended"
+        ),
         sa.Column("started_at", sa.Double(), nullable=True),
         sa.Column("finished_at", sa.Double(), nullable=True),
         sa.Column("train_seconds", sa.Double(), nullable=False),

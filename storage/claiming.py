@@ -1,0 +1,97 @@
+"""What an exchange hands out: which of the ready jobs, and all that is needed to train them on."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from storage import statements
+from storage.codec import decode, digest
+from storage.errors import CheckpointError
+from storage.studies import StudyRecord
+from storage.work import Claim, Wanted
+from strategies import Job, Params, trial_seed
+
+Work = tuple[Job, Params]
+"""A job that is ready, with its trial's params."""
+
+
+def read_ready(connection: Connection, study: StudyRecord, most: int) -> list[Work]:
+    """Return at most `most` jobs that nobody holds, those of the oldest trials."""
+    rows = connection.execute(statements.ready_jobs, {"study": study.id, "most": most})
+    return [(Job(*row[:7]), row.params) for row in rows]
+
+
+def choose(work: Sequence[Work], wanted: Wanted, workers: int) -> list[Work]:
+    """Choose what to claim: from the oldest trial on, each with those that train well beside it.
+
+    The oldest trials first: so rungs fill up, and promotions are not kept waiting by later brackets. A share is left to
+    each of the other workers.
+    """
+    share = -(-len(work) // max(1, workers))
+    most = min(wanted.jobs, max(1, share))
+    groups: dict[Any, list[Work]] = {}
+    for job, params in sorted(work, key=lambda item: item[0].trial):
+        key = wanted.key(params)
+        group = ("alone", job.number) if key is None else (key, job.from_epoch, job.until)
+        groups.setdefault(group, []).append((job, params))
+    chosen: list[Work] = []
+    for members in groups.values():
+        if len(chosen) >= most:
+            break
+        chosen.extend(members[: wanted.stack])
+    return chosen
+
+
+def mark_claimed(
+    connection: Connection, study: StudyRecord, work: Sequence[Work], lease: dict[str, Any], now: float
+) -> None:
+    """Write that ready jobs are now held under `lease`."""
+    rows = [
+        {
+            "study": study.id,
+            "job": job.number,
+            "trial": job.trial,
+            "me": lease["worker"],
+            "until": lease["lease_until"],
+            "now": now,
+        }
+        for job, _ in work
+    ]
+    if rows:
+        connection.execute(statements.claim_job, rows)
+        connection.execute(statements.run_trial, rows)
+
+
+def claim_new(study: StudyRecord, work: Work) -> Claim:
+    """Return the claim of a job that begins from scratch."""
+    job, params = work
+    return Claim(job, params, trial_seed(study.spec.seed, job.trial))
+
+
+def claim_continued(connection: Connection, study: StudyRecord, work: Work) -> Claim:
+    """Return the claim of a job with what its trial has reached: its checkpoint, its curve up to there.
+
+    Raises CheckpointError when the checkpoint is damaged.
+    """
+    claim = claim_new(study, work)
+    key = {"study": study.id, "trial": claim.job.trial}
+    measured = connection.execute(statements.measured_epochs, key).scalar_one()
+    kept = connection.execute(statements.checkpoint_of, key).one_or_none()
+    if kept is None:
+        return replace(claim, measured=measured)
+    if digest(kept.data) != kept.sha256:
+        raise CheckpointError(
+            f"the checkpoint of trial {claim.job.trial} does not match its SHA-256: the database is damaged"
+        )
+    curve, seconds = read_curve(connection, study, claim.job.trial, kept.epoch)
+    state = decode(kept.data)
+    return replace(claim, epochs=kept.epoch, curve=curve, seconds=seconds, measured=measured, state=state)
+
+
+def read_curve(connection: Connection, study: StudyRecord, trial: int, epochs: int) -> tuple[tuple[float, ...], float]:
+    """Return the values of a trial's first `epochs` epochs, in the study's direction, and the seconds they took."""
+    key = {"study": study.id, "trial": trial, "until": epochs}
+    rows = connection.execute(statements.curve_until, key).all()
+    return tuple(row.value for row in rows), sum(row.seconds for row in rows)

@@ -1,0 +1,170 @@
+"""What an exchange writes down: measurements, checkpoints, ends of jobs, and decisions. Each within its transaction."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy.engine import Connection
+
+from storage import statements
+from storage.codec import FORMAT, digest
+from storage.studies import StudyRecord
+from storage.work import Progress, Report
+from strategies import Planned, State, Stop, trial_seed
+
+KEPT_BEST: Final = 5
+"""Ended trials whose checkpoints are kept: the best ones."""
+
+_Rows = list[dict[str, Any]]
+
+
+def write_progress(connection: Connection, study: StudyRecord, progress: Sequence[Progress]) -> None:
+    """Write what is new of some trials. A trial's row never falls behind what has been measured of it."""
+    measured: _Rows = []
+    moved: _Rows = []
+    kept: _Rows = []
+    better = max if study.spec.direction == "maximize" else min
+    for item in progress:
+        key = {"study_id": study.id, "trial": item.claim.job.trial}
+        measured.extend(
+            key | {"epoch": new.epoch, "value": new.value, "metrics": new.metrics or None, "seconds": new.seconds}
+            for new in item.new
+        )
+        if item.new and len(item.curve) >= item.claim.measured:
+            best = better(item.curve)
+            moved.append(
+                {
+                    "study": study.id,
+                    "trial": item.claim.job.trial,
+                    "now_epochs": len(item.curve),
+                    "best": best,
+                    "at_epoch": item.curve.index(best) + 1,
+                    "spent": item.seconds,
+                }
+            )
+        if item.checkpoint is not None:
+            data = item.checkpoint.data
+            made = {"epoch": item.checkpoint.epoch, "format": FORMAT, "data": data, "sha256": digest(data)}
+            kept.append(key | made)
+    dialect = connection.dialect.name
+    _execute(connection, statements.upsert_measurements[dialect], measured)
+    _execute(connection, statements.progress_trial, moved)
+    _execute(connection, statements.upsert_checkpoints[dialect], kept)
+
+
+def write_ends(
+    connection: Connection, study: StudyRecord, reports: Sequence[Report], now: float, revision: int
+) -> None:
+    """Write the ends of jobs, with what is new of their trials."""
+    if not reports:
+        return
+    write_progress(connection, study, [report.progress for report in reports])
+    rows = [
+        {
+            "study": study.id,
+            "job": report.progress.claim.job.number,
+            "trial": report.progress.claim.job.trial,
+            "result": report.outcome,
+            "end": len(report.progress.curve),
+            "now": now,
+            "finished": now if report.outcome.ended else None,
+            "reason": report.stop_reason,
+            "message": report.error,
+            "trace": report.traceback,
+            "rev": revision,
+        }
+        for report in reports
+    ]
+    connection.execute(statements.close_job, rows)
+    connection.execute(statements.leave_trial, rows)
+    if any(report.outcome.ended for report in reports):
+        free_checkpoints(connection, study)
+
+
+def write_decisions(
+    connection: Connection,
+    study: StudyRecord,
+    decided: Sequence[Planned | Stop],
+    *,
+    claimed: set[int],
+    lease: dict[str, Any],
+    now: float,
+    revision: int,
+) -> None:
+    """Write decisions down; the jobs in `claimed` as running under `lease`, the others as ready."""
+    started: _Rows = []
+    opened: _Rows = []
+    moved: _Rows = []
+    stopped: _Rows = []
+    heirs: _Rows = []
+    for plan in decided:
+        if isinstance(plan, Stop):
+            row = {"study": study.id, "trial": plan.trial, "reason": dict(plan.reason), "now": now, "rev": revision}
+            stopped.append(row)
+            continue
+        mine = plan.job.number in claimed
+        state = State.RUNNING if mine else State.PAUSED
+        free = {"worker": None, "lease_until": None}
+        opened.append(_job_row(study, plan, now, revision) | {"state": "running" if mine else "ready"} | (lease if mine else free))
+        if plan.params is None:
+            at = {"study": study.id, "trial": plan.job.trial, "to_rung": plan.job.rung, "to_state": state, "rev": revision}
+            moved.append(at)
+            continue
+        started.append(_trial_row(study, plan, revision) | {"state": state, "started_at": now if mine else None})
+        if plan.parent is not None:  # it begins with the parent's weights as they are now
+            heirs.append({"study": study.id, "heir": plan.job.trial, "parent": plan.parent})
+    _execute(connection, statements.insert_trials, started)
+    _execute(connection, statements.insert_jobs, opened)
+    _execute(connection, statements.move_trial, moved)
+    _execute(connection, statements.inherit_checkpoint, heirs)
+    _execute(connection, statements.stop_trial, stopped)
+    if stopped:
+        free_checkpoints(connection, study)
+
+
+def free_checkpoints(connection: Connection, study: StudyRecord) -> None:
+    """Drop the checkpoints of ended trials, but for the best ones'."""
+    rows = connection.execute(statements.ended_checkpoints, {"study": study.id}).all()
+    usable = [row for row in rows if row.state != State.FAILED and row.value is not None]
+    best = sorted(usable, key=lambda row: (study.spec.sign * row.value, row.trial))[:KEPT_BEST]
+    spare = {row.trial for row in rows} - {row.trial for row in best}
+    if spare:
+        connection.execute(statements.free_checkpoints, {"study": study.id, "chosen": sorted(spare)})
+
+
+def _job_row(study: StudyRecord, plan: Planned, now: float, revision: int) -> dict[str, Any]:
+    job = plan.job
+    return {
+        "study_id": study.id,
+        "number": job.number,
+        "trial": job.trial,
+        "from_epoch": job.from_epoch,
+        "until_epoch": job.until,
+        "bracket": job.bracket,
+        "rung": job.rung,
+        "seen": job.seen,
+        "reason": dict(plan.reason),
+        "decided_at": now,
+        "decided_revision": revision,
+        "revision": revision,
+    }
+
+
+def _trial_row(study: StudyRecord, plan: Planned, revision: int) -> dict[str, Any]:
+    return {
+        "study_id": study.id,
+        "number": plan.job.trial,
+        "params": plan.params,
+        "seed": trial_seed(study.spec.seed, plan.job.trial),
+        "bracket": plan.job.bracket,
+        "rung": plan.job.rung,
+        "parent": plan.parent,
+        "epochs": 0,
+        "attempts": 0,
+        "train_seconds": 0.0,
+        "revision": revision,
+    }
+
+
+def _execute(connection: Connection, statement: Any, rows: _Rows) -> None:
+    if rows:
+        connection.execute(statement, rows)
