@@ -10,61 +10,144 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from hpo.archive import ModelError as ModelError
-    from hpo.data import Data as Data, DataError as DataError, load_data as load_data
+    from hpo.asking import AskedTrial as AskedTrial
+    from hpo.data import Data as Data
+    from hpo.data import DataError as DataError
+    from hpo.data import load_data as load_data
     from hpo.errors import (
         CheckpointError as CheckpointError,
+    )
+    from hpo.errors import (
         Exhausted as Exhausted,
+    )
+    from hpo.errors import (
         HpoError as HpoError,
+    )
+    from hpo.errors import (
         NetworkError as NetworkError,
+    )
+    from hpo.errors import (
         ObjectiveError as ObjectiveError,
+    )
+    from hpo.errors import (
         SettingError as SettingError,
+    )
+    from hpo.errors import (
         SpaceError as SpaceError,
+    )
+    from hpo.errors import (
         StorageError as StorageError,
+    )
+    from hpo.errors import (
         StrategyError as StrategyError,
+    )
+    from hpo.errors import (
         StudyExists as StudyExists,
+    )
+    from hpo.errors import (
         StudyNotFound as StudyNotFound,
     )
-    from hpo.model import Model as Model, load_model as load_model
-    from hpo.network_objective import NetworkObjective as NetworkObjective, default_space as default_space
+    from hpo.model import Model as Model
+    from hpo.model import load_model as load_model
+    from hpo.network_objective import NetworkObjective as NetworkObjective
+    from hpo.network_objective import default_space as default_space
     from hpo.objectives import Objective as Objective
     from hpo.study import (
-        AskedTrial as AskedTrial,
         Study as Study,
+    )
+    from hpo.study import (
         create_study as create_study,
+    )
+    from hpo.study import (
         load_study as load_study,
     )
     from network import (
         Architecture as Architecture,
+    )
+    from network import (
         Member as Member,
+    )
+    from network import (
         Training as Training,
+    )
+    from network import (
         TrainingData as TrainingData,
+    )
+    from network import (
         evaluate as evaluate,
+    )
+    from network import (
         predict as predict,
     )
-    from storage.queries import Overview as Overview, TrialRecord as TrialRecord
+    from storage.queries import Overview as Overview
+    from storage.queries import TrialRecord as TrialRecord
     from strategies import (
         DONE as DONE,
+    )
+    from strategies import (
         WAIT as WAIT,
+    )
+    from strategies import (
         Choice as Choice,
+    )
+    from strategies import (
         Float as Float,
+    )
+    from strategies import (
         Full as Full,
+    )
+    from strategies import (
         Grid as Grid,
+    )
+    from strategies import (
         History as History,
+    )
+    from strategies import (
         Int as Int,
+    )
+    from strategies import (
         Params as Params,
+    )
+    from strategies import (
         Patience as Patience,
+    )
+    from strategies import (
         Random as Random,
+    )
+    from strategies import (
         Resume as Resume,
+    )
+    from strategies import (
         Scheduler as Scheduler,
+    )
+    from strategies import (
         Searcher as Searcher,
+    )
+    from strategies import (
         Space as Space,
+    )
+    from strategies import (
         Start as Start,
+    )
+    from strategies import (
         State as State,
+    )
+    from strategies import (
         Stop as Stop,
+    )
+    from strategies import (
         Stopper as Stopper,
+    )
+    from strategies import (
         Strategy as Strategy,
+    )
+    from strategies import (
         SuccessiveHalving as SuccessiveHalving,
+    )
+    from strategies import (
         Trial as Trial,
+    )
+    from strategies import (
         parse_strategy as parse_strategy,
     )
 
@@ -72,6 +155,7 @@ __version__: Final = "0.1.0"
 
 _HOMES: Final = {
     "hpo.archive": "ModelError",
+    "hpo.asking": "AskedTrial",
     "hpo.data": "Data DataError load_data",
     "hpo.errors": (
         "CheckpointError Exhausted HpoError NetworkError ObjectiveError SettingError SpaceError StorageError "
@@ -80,12 +164,12 @@ _HOMES: Final = {
     "hpo.model": "Model load_model",
     "hpo.network_objective": "NetworkObjective default_space",
     "hpo.objectives": "Objective",
-    "hpo.study": "AskedTrial Study create_study load_study",
+    "hpo.study": "Study create_study load_study",
     "network": "Architecture Member Training TrainingData evaluate predict",
     "storage.queries": "Overview TrialRecord",
     "strategies": (
-        "DONE WAIT Choice Float Full Grid History Int Params Patience Random Resume Scheduler Searcher Space Start State "
-        "Stop Stopper Strategy SuccessiveHalving Trial parse_strategy"
+        "DONE WAIT Choice Float Full Grid History Int Params Patience Random Resume Scheduler Searcher Space Start "
+        "State Stop Stopper Strategy SuccessiveHalving Trial parse_strategy"
     ),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -1,7 +1,7 @@
 """A worker's desk: the jobs it holds, shared by its trainer and its heartbeat.
 
-The trainer lays claimed jobs out, takes them up group by group, and enters what it measures. The heartbeat writes that to
-the database, renews the leases, and gives jobs back that wait behind one that turns out to be long.
+The trainer lays claimed jobs out, takes them up group by group, and enters what it measures. The heartbeat writes that
+to the database, renews the leases, and gives jobs back that wait behind one that turns out to be long.
 """
 
 import threading
@@ -12,9 +12,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self
 
-from strategies import History, HpoError, Job, State
 from storage.work import Checkpoint, Claim, Exchange, Measurement, Progress, Report, Wanted
 from storage.worklist import Worklist
+from strategies import History, HpoError, Job, State
 
 BEAT: Final = 0.2
 """Seconds between two heartbeats: what is measured is written within two of them."""

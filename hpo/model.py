@@ -20,6 +20,8 @@ from hpo.data import Column, Data, DataError, Kind, Preprocessing, Target
 from hpo.data.sources import open_features
 from network import Architecture, predict
 
+__all__ = ["FORMAT", "VERSION", "Model", "ModelError", "Parameters", "load_model"]
+
 FORMAT: Final = "hpo model"
 VERSION: Final = 1
 

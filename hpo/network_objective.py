@@ -1,7 +1,6 @@
 """The built-in objective: a neural network on a data set."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -9,13 +8,12 @@ import numpy as np
 
 from hpo.errors import ObjectiveError
 from hpo.objectives import Beginning, EpochResult, Objective, Session
-from network import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, Architecture, Epoch, Member, NetworkError, Training
+from network import Architecture, Epoch, Member, NetworkError, Training
 from strategies import Choice, Float, Int, Params, Space, Value
 
 if TYPE_CHECKING:
     from hpo.data import Data
     from hpo.model import Model
-    from network import TrainingData
 
 EPOCHS: Final = 27
 """The most a network trains where nothing else is said: three halvings by three."""
@@ -60,8 +58,8 @@ class NetworkObjective(Objective):
     """A fully connected network on a data set; its value is a metric on the validation part.
 
     `data` is a built-in set's name, a file's path, a DataFrame, arrays (X, y) or a `Data`. Further settings (see
-    `DEFAULTS`) fix what the space does not search. Metrics: "accuracy" and "log_loss" for classification, "rmse" (in the
-    target's own units) and "r2" for regression; the first of each is the default.
+    `DEFAULTS`) fix what the space does not search. Metrics: "accuracy" and "log_loss" for classification, "rmse" (in
+    the target's own units) and "r2" for regression; the first of each is the default.
     """
 
     kind = "network"

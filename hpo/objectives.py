@@ -1,7 +1,7 @@
 """Objectives: what is being tuned, as a worker sees it.
 
-An **objective** opens a **session** over one or more trials (one, unless it can train them as a stack). A session trains
-all of its trials one epoch at a time and can hand out their states. The user's own objectives come in three kinds:
+An **objective** opens a **session** over one or more trials (one, unless it can train them as a stack). A session
+trains all of its trials one epoch at a time and can hand out their states. The user's own come in three kinds:
 
     def objective(params) -> float                     a function: one value, no fidelity
     def objective(params): ... yield value             a generator: one value an epoch; can be stopped early

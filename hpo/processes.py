@@ -1,8 +1,8 @@
 """A joblib backend whose tasks live in loky processes of their own.
 
-joblib's own loky backend shares one executor: when one of its processes is killed, it ends all the others. A worker that
-dies must not take its colleagues along, so here every task has an executor with a single process; a task whose process
-dies is run again in a new one.
+joblib's own loky backend shares one executor: when one of its processes is killed, it ends all the others. A worker
+that dies must not take its colleagues along, so here every task has an executor with a single process; a task whose
+process dies is run again in a new one.
 """
 
 import os
@@ -32,7 +32,7 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
         self._executors: list[ProcessPoolExecutor] = []
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
-        """Return the number of processes: as asked, or from the number of cores for a negative one, as joblib has it."""
+        """Return the number of processes: as asked, or, as joblib has it, all cores but some for a negative one."""
         n_jobs = n_jobs or 1
         return n_jobs if n_jobs > 0 else max((os.cpu_count() or 1) + 1 + n_jobs, 1)
 

@@ -1,35 +1,25 @@
 """Studies for people who write Python: create, optimize, ask and tell, look."""
 
 import os
-import secrets
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from hpo.errors import ObjectiveError, SettingError, StrategyError, StudyExists
+from hpo.asking import AskedTrial, Asking
+from hpo.errors import ObjectiveError, SettingError, StudyExists
 from hpo.launch import Launch, Watcher, deadline_in, run_here, run_workers
-from hpo.objectives import Objective, read_value
+from hpo.objectives import Objective
+from hpo.settings import checked_workers, specify
 from hpo.sources import as_objective, find_objective, has_changed
 from storage.database import Database
 from storage.queries import Overview, TrialRecord, get_trial, list_trials, overview, read_curves, read_state
-from storage.studies import (
-    COMPLETE,
-    Direction,
-    JobOrder,
-    StudyRecord,
-    StudySpec,
-    create_study as write_study,
-    extend_study,
-    list_studies,
-    load_study as read_study,
-)
-from storage.work import Claim, Measurement, Progress, Report, Wanted
-from storage.workers import Worker, list_dead, register
-from storage.worklist import Worklist
-from strategies import Exhausted, Params, Space, State, Strategy, Targets, parse_strategy
+from storage.studies import COMPLETE, Direction, JobOrder, StudyRecord, StudySpec, extend_study, list_studies
+from storage.studies import create_study as write_study
+from storage.studies import load_study as read_study
+from strategies import Params, Space, Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,21 +28,8 @@ if TYPE_CHECKING:
 
 DEFAULT_STORAGE: Final = "sqlite:///hpo.db"
 
-Storage = str | Path | None | Literal["default"]
+Storage = str | Path | None
 """An SQLAlchemy URL, the path of an SQLite file, None for a temporary database, or "default"."""
-
-_ASKED_LEASE: Final = 1e9  # seconds: whoever asked may take as long as it takes
-
-
-@dataclass(frozen=True, slots=True)
-class AskedTrial:
-    """A trial to evaluate by hand: its params, its seed, and how far it has come and is to go."""
-
-    number: int
-    params: Params
-    seed: int
-    epochs: int
-    until: int
 
 
 def storage_url(storage: Storage = "default") -> str:
@@ -73,8 +50,7 @@ class Study:
         self._database = database
         self._record = record
         self._objective = objective
-        self._asked: dict[int, Claim] = {}
-        self._worklist: Worklist | None = None
+        self._asking: Asking | None = None
 
     def __repr__(self) -> str:
         return f"<Study {self.name!r} in {self._database.shown_url}>"
@@ -137,13 +113,13 @@ class Study:
     ) -> "Study":
         """Search until the study has started `n_trials` trials in all and they have ended.
 
-        `n_jobs` are processes (one works right here, in this process); -1 means one for each core. `timeout` bounds this
-        call in seconds, `budget` the study's epochs in all. What is None stays as it was. `backend` is one of joblib's:
-        "loky" (processes, the default), "threading" …. A Ctrl-C lets the running epochs finish, saves, and raises
-        KeyboardInterrupt; the search goes on with the next call, here or with `hpo resume`.
+        `n_jobs` are processes (one works right here, in this process); -1 means one for each core. `timeout` bounds
+        this call in seconds, `budget` the study's epochs in all. What is None stays as it was. `backend` is one of
+        joblib's: "loky" (processes, the default), "threading" …. A Ctrl-C lets the running epochs finish, saves, and
+        raises KeyboardInterrupt; the search goes on with the next call, here or with `hpo resume`.
         """
         objective = self.objective
-        n_jobs = _workers(n_jobs)
+        n_jobs = checked_workers(n_jobs)
         for name, target in (("n_trials", n_trials), ("budget", budget), ("timeout", timeout)):
             if target is not None and not target > 0:
                 raise SettingError(f"{name}={target}: give a number above 0")
@@ -180,20 +156,11 @@ class Study:
     # --- ask and tell ---------------------------------------------------------------------------------------------
 
     def ask(self) -> AskedTrial:
-        """Return a trial to evaluate; `tell` its value afterwards.
+        """Return a trial to evaluate; `tell` its value afterwards. See `hpo.asking`.
 
-        A trial that a process asked for and died over is asked for again. Raises Exhausted when the study is complete,
-        SettingError when one of the asked trials has to be told first.
+        Raises Exhausted when the study is complete, SettingError when one of the asked trials has to be told first.
         """
-        dead = list_dead(self._database, self._record.id, but_by=self._by_hand().worker.launcher)
-        exchange = self._by_hand().exchange((), Wanted(), dead)
-        if exchange.complete:
-            raise Exhausted(f"the study {self.name!r} is complete: there is nothing left to ask for")
-        if not exchange.claims:
-            raise SettingError("there is nothing to ask for before one of the asked trials is told")
-        (claim,) = exchange.claims
-        self._asked[claim.job.trial] = claim
-        return AskedTrial(claim.job.trial, claim.params, claim.seed, claim.epochs, claim.job.until)
+        return self._by_hand().ask()
 
     def tell(
         self,
@@ -203,37 +170,12 @@ class Study:
         error: str | None = None,
     ) -> None:
         """Report an asked trial's value (or the values of its epochs), or the error that it failed with."""
-        number = trial if isinstance(trial, int) else trial.number
-        claim = self._asked.get(number)
-        if claim is None:
-            raise SettingError(f"trial {number} has not been asked for here, or has been told already")
-        report = Report(Progress(claim, claim.curve, claim.seconds), State.FAILED, error=error)
-        if error is None:
-            report = self._told(claim, value)
-        self._by_hand().exchange([report], Wanted(jobs=0))
-        del self._asked[number]
+        self._by_hand().tell(trial, value, error=error)
 
-    def _told(self, claim: Claim, value: Any) -> Report:
-        several = isinstance(value, Iterable) and not isinstance(value, str | Mapping) and getattr(value, "ndim", 1) > 0
-        values = list(value) if several else [value]
-        curve = list(claim.curve)
-        new = []
-        for item in values:
-            number, metrics = read_value(item, self.spec.metric)
-            curve.append(number)
-            new.append(Measurement(len(curve), number, metrics, 0.0))
-        if not new or len(curve) > claim.job.until:
-            left = claim.job.until - claim.epochs
-            raise SettingError(f"trial {claim.job.trial} has {left} epochs to go, and {len(new)} values were told")
-        paused = claim.job.until <= len(curve) < self.spec.targets.max_epochs
-        return Report(Progress(claim, curve, claim.seconds, new), State.PAUSED if paused else State.COMPLETE)
-
-    def _by_hand(self) -> Worklist:
-        if self._worklist is None:
-            worker = Worker.here()
-            register(self._database, self._record.id, worker)
-            self._worklist = Worklist(self._database, self._record, worker, lease=_ASKED_LEASE)
-        return self._worklist
+    def _by_hand(self) -> Asking:
+        if self._asking is None:
+            self._asking = Asking(self._database, self._record)
+        return self._asking
 
     # --- looking --------------------------------------------------------------------------------------------------
 
@@ -388,105 +330,7 @@ def open_database(storage: Storage = "default", *, create: bool) -> Database:
     return database
 
 
-def specify(  # noqa: PLR0915 - one setting after another, as they are read
-    name: str,
-    *,
-    space: Space | None,
-    objective: Objective | Callable[..., Any] | None,
-    strategy: str | Strategy | None,
-    direction: Direction | None,
-    metric: str | None,
-    seed: int | None,
-    max_epochs: int | None,
-    n_trials: int | None,
-    budget: int | None,
-    parallelism: int | None,
-    order: JobOrder,
-) -> tuple[StudySpec, Objective | None]:
-    """Return what defines a study, checked, and its objective; writes nothing. See `create_study`."""
-    tuned = None if objective is None else as_objective(objective, metric or "value")
-    if not name.strip():
-        raise SettingError("a study needs a name that is not empty")
-    if space is None:
-        from hpo.network_objective import NetworkObjective, default_space
-
-        if not isinstance(tuned, NetworkObjective):
-            raise SettingError("a space is needed: what are the hyperparameters, and their ranges?")
-        space = tuned.without_fixed(default_space())
-    for what, number in (("n_trials", n_trials), ("budget", budget), ("parallelism", parallelism)):
-        if number is not None and (not isinstance(number, int) or number < 1):
-            raise SettingError(f"{what}={number!r}: give a whole number above 0")
-    if direction not in (None, "minimize", "maximize"):
-        raise SettingError(f"direction={direction!r}: it is 'minimize' or 'maximize'")
-    if order not in ("reproducible", "free"):
-        raise SettingError(f"order={order!r}: it is 'reproducible' or 'free'")
-    chosen = _chosen_strategy(strategy, tuned)
-    epochs = _checked_epochs(max_epochs, tuned)
-    _check_resuming(chosen, tuned)
-    chosen.check(space, epochs)
-    if tuned is not None:
-        tuned.check(space)
-    spec = StudySpec(
-        name=name,
-        space=space,
-        strategy=chosen,
-        objective={"kind": "none", "shown": "ask and tell"} if tuned is None else dict(tuned.source),
-        seed=secrets.randbits(32) if seed is None else _checked_seed(seed),
-        targets=Targets(epochs, n_trials, budget),
-        direction=direction or (tuned.direction if tuned is not None else "minimize"),
-        metric=metric or (tuned.metric if tuned is not None else "value"),
-        parallelism=parallelism,
-        job_order=order,
-    )
-    return spec, tuned
-
-
-def _chosen_strategy(strategy: str | Strategy | None, objective: Objective | None) -> Strategy:
-    if isinstance(strategy, Strategy):
-        return strategy
-    if strategy is not None:
-        return parse_strategy(strategy)
-    return parse_strategy("halving" if objective is not None and objective.resumable else "random")
-
-
-def _checked_epochs(max_epochs: int | None, objective: Objective | None) -> int:
-    most = 1 if objective is None else objective.epochs
-    if max_epochs is None:
-        return most
-    if not isinstance(max_epochs, int) or max_epochs < 1:
-        raise SettingError(f"max_epochs={max_epochs!r}: give a whole number above 0")
-    if most == 1 and objective is not None and max_epochs > 1:
-        raise SettingError(
-            f"max_epochs={max_epochs}, but the objective returns one value and has no epochs: "
-            "make it a generator that yields a value after each, or leave max_epochs out"
-        )
-    return max_epochs
-
-
-def _check_resuming(strategy: Strategy, objective: Objective | None) -> None:
-    if strategy.scheduler.resumes and objective is not None and not objective.resumable:
-        instead = "random+full" if objective.epochs == 1 else "random+full+patience"
-        raise StrategyError(
-            f"the strategy {strategy.name!r} trains trials on after a pause, which {objective.source.get('shown')} cannot: "
-            f"give it the form of a class with state() and restore(state), or use another strategy, such as {instead!r}"
-        )
-
-
-def _checked_seed(seed: int) -> int:
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise SettingError(f"seed={seed!r}: give a whole number from 0 to 2^63 - 1")
-    return seed
-
-
-def _workers(n_jobs: int) -> int:
-    if not isinstance(n_jobs, int) or n_jobs == 0:
-        raise SettingError(f"n_jobs={n_jobs!r}: give a number of processes, or -1 for one on each core")
-    return n_jobs if n_jobs > 0 else max((os.cpu_count() or 1) + 1 + n_jobs, 1)
-
-
 def _with_free_name(database: Database, spec: StudySpec) -> StudySpec:
-    from dataclasses import replace
-
     taken = {study.name for study in list_studies(database)}
     count, name = 1, spec.name
     while name in taken:

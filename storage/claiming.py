@@ -10,16 +10,16 @@ from storage import statements
 from storage.codec import decode, digest
 from storage.errors import CheckpointError
 from storage.studies import StudyRecord
-from storage.work import Claim, Wanted
+from storage.work import Claim, Moment, Wanted
 from strategies import Job, Params, trial_seed
 
 Work = tuple[Job, Params]
 """A job that is ready, with its trial's params."""
 
 
-def read_ready(connection: Connection, study: StudyRecord, most: int) -> list[Work]:
+def read_ready(moment: Moment, most: int) -> list[Work]:
     """Return at most `most` jobs that nobody holds, those of the oldest trials."""
-    rows = connection.execute(statements.ready_jobs, {"study": study.id, "most": most})
+    rows = moment.connection.execute(statements.ready_jobs, {"study": moment.study.id, "most": most})
     return [(Job(*row[:7]), row.params) for row in rows]
 
 
@@ -44,24 +44,22 @@ def choose(work: Sequence[Work], wanted: Wanted, workers: int) -> list[Work]:
     return chosen
 
 
-def mark_claimed(
-    connection: Connection, study: StudyRecord, work: Sequence[Work], lease: dict[str, Any], now: float
-) -> None:
+def mark_claimed(moment: Moment, work: Sequence[Work], lease: dict[str, Any]) -> None:
     """Write that ready jobs are now held under `lease`."""
     rows = [
         {
-            "study": study.id,
+            "study": moment.study.id,
             "job": job.number,
             "trial": job.trial,
             "me": lease["worker"],
             "until": lease["lease_until"],
-            "now": now,
+            "now": moment.now,
         }
         for job, _ in work
     ]
     if rows:
-        connection.execute(statements.claim_job, rows)
-        connection.execute(statements.run_trial, rows)
+        moment.connection.execute(statements.claim_job, rows)
+        moment.connection.execute(statements.run_trial, rows)
 
 
 def claim_new(study: StudyRecord, work: Work) -> Claim:
@@ -70,11 +68,12 @@ def claim_new(study: StudyRecord, work: Work) -> Claim:
     return Claim(job, params, trial_seed(study.spec.seed, job.trial))
 
 
-def claim_continued(connection: Connection, study: StudyRecord, work: Work) -> Claim:
+def claim_continued(moment: Moment, work: Work) -> Claim:
     """Return the claim of a job with what its trial has reached: its checkpoint, its curve up to there.
 
     Raises CheckpointError when the checkpoint is damaged.
     """
+    connection, study = moment.connection, moment.study
     claim = claim_new(study, work)
     key = {"study": study.id, "trial": claim.job.trial}
     measured = connection.execute(statements.measured_epochs, key).scalar_one()

@@ -1,9 +1,9 @@
 """A database: opening it safely, its transactions, its schema.
 
-SQLite is set up for many processes at once: a write-ahead log (readers never wait), `synchronous=FULL` (a commit survives a
-power cut), and writers that take their turn with `BEGIN IMMEDIATE`. SQLite's own busy handler makes those wait longest
-who have waited longest (its pauses grow), so ours asks again after short random pauses: "database is locked" does not
-occur, and nobody starves.
+SQLite is set up for many processes at once: a write-ahead log (readers never wait), `synchronous=FULL` (a commit
+survives a power cut), and writers that take their turn with `BEGIN IMMEDIATE`. SQLite's own busy handler makes those
+wait longest who have waited longest (its pauses grow), so ours asks again after short random pauses: "database is
+locked" does not occur, and nobody starves.
 """
 
 import json
@@ -232,7 +232,7 @@ def _explain(error: DBAPIError, url: str) -> str:
         "not a database": "it is not an SQLite database: name another file with --storage",
         "malformed": "the file is damaged: restore a copy of it",
         "full": "the disk is full: free some space, then `hpo resume`; what was committed is safe",
-        "locked": f"another program has kept it locked for {_PATIENCE:.0f} seconds: close that program, then `hpo resume`",
+        "locked": f"another program has kept it locked for {_PATIENCE:.0f} s: close that program, then `hpo resume`",
     }
     for sign, what in advice.items():
         if sign in cause.lower():

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from storage import statements
 from storage.codec import FORMAT, digest
 from storage.studies import StudyRecord
-from storage.work import Progress, Report
+from storage.work import Moment, Progress, Report
 from strategies import Planned, State, Stop, trial_seed
 
 KEPT_BEST: Final = 5
@@ -51,12 +51,11 @@ def write_progress(connection: Connection, study: StudyRecord, progress: Sequenc
     _execute(connection, statements.upsert_checkpoints[dialect], kept)
 
 
-def write_ends(
-    connection: Connection, study: StudyRecord, reports: Sequence[Report], now: float, revision: int
-) -> None:
+def write_ends(moment: Moment, reports: Sequence[Report]) -> None:
     """Write the ends of jobs, with what is new of their trials."""
     if not reports:
         return
+    connection, study = moment.connection, moment.study
     write_progress(connection, study, [report.progress for report in reports])
     rows = [
         {
@@ -65,12 +64,12 @@ def write_ends(
             "trial": report.progress.claim.job.trial,
             "result": report.outcome,
             "end": len(report.progress.curve),
-            "now": now,
-            "finished": now if report.outcome.ended else None,
+            "now": moment.now,
+            "finished": moment.now if report.outcome.ended else None,
             "reason": report.stop_reason,
             "message": report.error,
             "trace": report.traceback,
-            "rev": revision,
+            "rev": moment.revision,
         }
         for report in reports
     ]
@@ -81,14 +80,7 @@ def write_ends(
 
 
 def write_decisions(
-    connection: Connection,
-    study: StudyRecord,
-    decided: Sequence[Planned | Stop],
-    *,
-    claimed: set[int],
-    lease: dict[str, Any],
-    now: float,
-    revision: int,
+    moment: Moment, decided: Sequence[Planned | Stop], *, claimed: set[int], lease: dict[str, Any]
 ) -> None:
     """Write decisions down; the jobs in `claimed` as running under `lease`, the others as ready."""
     started: _Rows = []
@@ -96,22 +88,25 @@ def write_decisions(
     moved: _Rows = []
     stopped: _Rows = []
     heirs: _Rows = []
+    study = moment.study
     for plan in decided:
         if isinstance(plan, Stop):
-            row = {"study": study.id, "trial": plan.trial, "reason": dict(plan.reason), "now": now, "rev": revision}
-            stopped.append(row)
+            why = {"reason": dict(plan.reason), "now": moment.now, "rev": moment.revision}
+            stopped.append({"study": study.id, "trial": plan.trial} | why)
             continue
-        mine = plan.job.number in claimed
+        job = plan.job
+        mine = job.number in claimed
         state = State.RUNNING if mine else State.PAUSED
-        free = {"worker": None, "lease_until": None}
-        opened.append(_job_row(study, plan, now, revision) | {"state": "running" if mine else "ready"} | (lease if mine else free))
+        holder = lease | {"state": "running"} if mine else {"worker": None, "lease_until": None, "state": "ready"}
+        opened.append(_job_row(moment, plan) | holder)
         if plan.params is None:
-            at = {"study": study.id, "trial": plan.job.trial, "to_rung": plan.job.rung, "to_state": state, "rev": revision}
-            moved.append(at)
+            to = {"to_rung": job.rung, "to_state": state, "rev": moment.revision}
+            moved.append({"study": study.id, "trial": job.trial} | to)
             continue
-        started.append(_trial_row(study, plan, revision) | {"state": state, "started_at": now if mine else None})
+        started.append(_trial_row(moment, plan) | {"state": state, "started_at": moment.now if mine else None})
         if plan.parent is not None:  # it begins with the parent's weights as they are now
-            heirs.append({"study": study.id, "heir": plan.job.trial, "parent": plan.parent})
+            heirs.append({"study": study.id, "heir": job.trial, "parent": plan.parent})
+    connection = moment.connection
     _execute(connection, statements.insert_trials, started)
     _execute(connection, statements.insert_jobs, opened)
     _execute(connection, statements.move_trial, moved)
@@ -131,10 +126,10 @@ def free_checkpoints(connection: Connection, study: StudyRecord) -> None:
         connection.execute(statements.free_checkpoints, {"study": study.id, "chosen": sorted(spare)})
 
 
-def _job_row(study: StudyRecord, plan: Planned, now: float, revision: int) -> dict[str, Any]:
+def _job_row(moment: Moment, plan: Planned) -> dict[str, Any]:
     job = plan.job
     return {
-        "study_id": study.id,
+        "study_id": moment.study.id,
         "number": job.number,
         "trial": job.trial,
         "from_epoch": job.from_epoch,
@@ -143,25 +138,25 @@ def _job_row(study: StudyRecord, plan: Planned, now: float, revision: int) -> di
         "rung": job.rung,
         "seen": job.seen,
         "reason": dict(plan.reason),
-        "decided_at": now,
-        "decided_revision": revision,
-        "revision": revision,
+        "decided_at": moment.now,
+        "decided_revision": moment.revision,
+        "revision": moment.revision,
     }
 
 
-def _trial_row(study: StudyRecord, plan: Planned, revision: int) -> dict[str, Any]:
+def _trial_row(moment: Moment, plan: Planned) -> dict[str, Any]:
     return {
-        "study_id": study.id,
+        "study_id": moment.study.id,
         "number": plan.job.trial,
         "params": plan.params,
-        "seed": trial_seed(study.spec.seed, plan.job.trial),
+        "seed": trial_seed(moment.study.spec.seed, plan.job.trial),
         "bracket": plan.job.bracket,
         "rung": plan.job.rung,
         "parent": plan.parent,
         "epochs": 0,
         "attempts": 0,
         "train_seconds": 0.0,
-        "revision": revision,
+        "revision": moment.revision,
     }
 
 

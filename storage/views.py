@@ -43,7 +43,7 @@ _TRIAL_COLUMNS: Final = (
 
 
 def view_name(study: str, taken: Iterable[str]) -> str:
-    """Return a name for a study's view that needs no quotes: letters, digits and underscores, and not one of `taken`."""
+    """Return a name for a study's view, not one of `taken`, that needs no quotes: letters, digits, underscores."""
     base = re.sub(r"\W+", "_", study, flags=re.ASCII).strip("_").lower()[:40] or "study"
     if base[0].isdigit():
         base = f"study_{base}"

@@ -7,7 +7,20 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
+from storage.studies import StudyRecord
 from strategies import Job, Params, State
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One transaction on a study: its connection, the database's time, and the revision that it makes."""
+
+    connection: Connection
+    study: StudyRecord
+    now: float
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who works on a study: workers by name, asked to stop through their row, and known to be dead when their process is."""
+"""Who works on a study: workers by name, asked to stop through their row, known to be dead when their process is."""
 
 import itertools
 import os

@@ -27,7 +27,7 @@ from storage.recording import write_decisions, write_ends, write_progress
 from storage.studies import COMPLETE, StudyRecord
 from storage.sync import LedgerCopy
 from storage.tables import workers
-from storage.work import Claim, Exchange, Progress, Report, Wanted
+from storage.work import Claim, Exchange, Moment, Progress, Report, Wanted
 from storage.workers import Worker
 from strategies import Done, History, Job, Planned, State, Stop, Wait
 
@@ -107,11 +107,9 @@ class Worklist:
         """
         try:
             with self._database.write() as connection:
-                row = self._next_revision(connection)
-                now = self._database.now(connection)
-                self._copy.catch_up(connection, row)
-                for job in self._take_over(connection, now, dead):
-                    self._suspect(connection, job, now, row.revision)
+                row, moment = self._begin(connection)
+                for job in self._take_over(moment, dead):
+                    self._suspect(moment, job)
         except BaseException:
             self._copy.forget()
             raise
@@ -134,9 +132,15 @@ class Worklist:
         result = Exchange([], complete=False, workers=0)
         try:
             with self._database.write() as connection:
-                row = self._next_revision(connection)
-                result, changed = self._exchange(connection, row, reports, wanted, dead, prepared)
-                self._roll_back_unless(changed)
+                row, moment = self._begin(connection)
+                lost = self._take_over(moment, dead)
+                held = self._held(connection) if reports else set()
+                self._end(moment, [report for report in reports if report.progress.claim.job.number in held])
+                decided, result = self._decide_and_claim(moment, wanted, prepared)
+                completed = result.complete and row.state != COMPLETE
+                if completed:
+                    connection.execute(statements.complete_study, {"study": self._study.id, "now": moment.now})
+                self._roll_back_unless(reports or dead or lost or decided or result.claims or completed)
         except _NothingChanged:
             return result
         except BaseException:
@@ -145,32 +149,14 @@ class Worklist:
         self._copy.revision = row.revision
         return result
 
-    def _exchange(
-        self,
-        connection: Connection,
-        row: Row[Any],
-        reports: Sequence[Report],
-        wanted: Wanted,
-        dead: Sequence[str],
-        prepared: _Plan | None,
-    ) -> tuple[Exchange, bool]:
-        now = self._database.now(connection)
+    def _begin(self, connection: Connection) -> tuple[Row[Any], Moment]:
+        """Take the study's next revision, and bring the ledger up to the one before."""
+        row = self._next_revision(connection)
         self._copy.catch_up(connection, row)
-        lost = self._take_over(connection, now, dead)
-        held = self._held(connection) if reports else set()
-        self._end(connection, [r for r in reports if r.progress.claim.job.number in held], now, row.revision)
-        count = connection.execute(statements.count_workers, {"study": self._study.id}).scalar_one()
-        ready = read_ready(connection, self._study, max(wanted.jobs, wanted.ahead)) if wanted.jobs else []
-        decided, complete = self._decide(wanted, len(ready), prepared)
-        claims = self._claim(connection, ready, decided, wanted, count, now, row.revision)
-        completed = complete and row.state != COMPLETE
-        if completed:
-            connection.execute(statements.complete_study, {"study": self._study.id, "now": now})
-        changed = bool(reports or dead or lost or decided or claims or completed)
-        return Exchange(claims, complete, count), changed
+        return row, Moment(connection, self._study, self._database.now(connection), row.revision)
 
     @staticmethod
-    def _roll_back_unless(changed: bool) -> None:  # noqa: FBT001 - the question itself
+    def _roll_back_unless(changed: object) -> None:
         if not changed:
             raise _NothingChanged
 
@@ -184,23 +170,24 @@ class Worklist:
         key = {"study": self._study.id, "me": self.worker.id}
         return set(connection.execute(statements.held_jobs, key).scalars())
 
-    def _take_over(self, connection: Connection, now: float, dead: Sequence[str]) -> list[Job]:
+    def _take_over(self, moment: Moment, dead: Sequence[str]) -> list[Job]:
         """Make the jobs ready again that dead workers held, or that nobody has renewed the lease of; return them."""
-        key = {"study": self._study.id, "now": now, "dead": list(dead)}
-        lost = [self._copy.ledger.pending[row.number] for row in connection.execute(statements.lost_jobs, key)]
-        self._free(connection, lost)
+        key = {"study": self._study.id, "now": moment.now, "dead": list(dead)}
+        lost = [self._copy.ledger.pending[row.number] for row in moment.connection.execute(statements.lost_jobs, key)]
+        self._free(moment.connection, lost)
         if dead:
-            connection.execute(sa.delete(workers).where(workers.c.id.in_(list(dead))))
+            moment.connection.execute(sa.delete(workers).where(workers.c.id.in_(list(dead))))
         return lost
 
-    def _suspect(self, connection: Connection, job: Job, now: float, revision: int) -> None:
+    def _suspect(self, moment: Moment, job: Job) -> None:
+        """Count a dead worker against a trial; fail it when it has lost too many."""
         key = {"study": self._study.id, "trial": job.trial}
-        attempts, epochs = connection.execute(statements.count_attempt, key).one()
+        attempts, epochs = moment.connection.execute(statements.count_attempt, key).one()
         if attempts >= MAX_ATTEMPTS:
-            curve, seconds = read_curve(connection, self._study, job.trial, epochs)
+            curve, seconds = read_curve(moment.connection, self._study, job.trial, epochs)
             error = f"{attempts} workers died, one after another, while training it"
             progress = Progress(Claim(job, {}, 0, measured=epochs), curve, seconds)
-            self._end(connection, [Report(progress, State.FAILED, error=error)], now, revision)
+            self._end(moment, [Report(progress, State.FAILED, error=error)])
 
     def _free(self, connection: Connection, jobs: Iterable[Job]) -> None:
         rows = [{"study": self._study.id, "job": job.number, "trial": job.trial} for job in jobs]
@@ -208,16 +195,27 @@ class Worklist:
             connection.execute(statements.release_job, rows)
             connection.execute(statements.pause_trial, rows)
 
-    def _end(self, connection: Connection, reports: Sequence[Report], now: float, revision: int) -> None:
-        write_ends(connection, self._study, reports, now, revision)
+    def _end(self, moment: Moment, reports: Sequence[Report]) -> None:
+        write_ends(moment, reports)
         for report in reports:
             self._copy.close(report.progress.claim.job.number, report.outcome, report.progress.curve)
+
+    def _decide_and_claim(
+        self, moment: Moment, wanted: Wanted, prepared: _Plan | None
+    ) -> tuple[Sequence[Planned | Stop], Exchange]:
+        count = moment.connection.execute(statements.count_workers, {"study": self._study.id}).scalar_one()
+        if not wanted.jobs:
+            return [], Exchange([], complete=False, workers=count)
+        ready = read_ready(moment, max(wanted.jobs, wanted.ahead))
+        decided, complete = self._decide(wanted, len(ready), prepared)
+        claims = self._claim(moment, ready, decided, wanted, count)
+        return decided, Exchange(claims, complete, count)
 
     def _decide(self, wanted: Wanted, ready: int, prepared: _Plan | None) -> tuple[list[Planned | Stop], bool]:
         """Decide until there is enough to choose from; return the decisions and whether the study is complete."""
         ledger = self._copy.ledger
         decided: list[Planned | Stop] = []
-        missing = max(wanted.jobs, wanted.ahead) - ready if wanted.jobs else 0
+        missing = max(wanted.jobs, wanted.ahead) - ready
         while missing > 0:
             plan = ledger.decide() if not self._slow else prepared
             if plan is None or isinstance(plan, Wait):
@@ -234,29 +232,24 @@ class Worklist:
 
     def _claim(
         self,
-        connection: Connection,
+        moment: Moment,
         ready: Sequence[Work],
         decided: Sequence[Planned | Stop],
         wanted: Wanted,
-        count: int,
-        now: float,
-        revision: int,
+        workers_count: int,
     ) -> list[Claim]:
         """Choose among ready and newly decided jobs; write down the decisions and what this worker holds now."""
         plans = {plan.job.number: plan for plan in decided if isinstance(plan, Planned)}
         new = [(plan.job, self._copy.ledger.trial(plan.job.trial).params) for plan in plans.values()]
-        chosen = choose([*ready, *new], wanted, count)
-        claimed = {job.number for job, _ in chosen}
-        lease = {"worker": self.worker.id, "lease_until": now + self._lease}
-        write_decisions(
-            connection, self._study, decided, claimed=claimed & plans.keys(), lease=lease, now=now, revision=revision
-        )
-        mark_claimed(connection, self._study, [work for work in chosen if work[0].number not in plans], lease, now)
+        chosen = choose([*ready, *new], wanted, workers_count)
+        lease = {"worker": self.worker.id, "lease_until": moment.now + self._lease}
+        write_decisions(moment, decided, claimed={job.number for job, _ in chosen}, lease=lease)
+        mark_claimed(moment, [work for work in chosen if work[0].number not in plans], lease)
         claims = []
         for work in chosen:
             plan = plans.get(work[0].number)
             fresh = plan is not None and plan.params is not None and plan.parent is None
-            claims.append(claim_new(self._study, work) if fresh else claim_continued(connection, self._study, work))
+            claims.append(claim_new(self._study, work) if fresh else claim_continued(moment, work))
         return claims
 
     def _gone(self) -> StudyNotFound:

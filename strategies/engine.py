@@ -80,8 +80,8 @@ def trial_seed(seed: int, number: int) -> int:
 class Ledger:
     """The record of one study, and the decisions that follow from it.
 
-    `start`, `open_job`, `close_job` and `end_trial` write the record in the order of the study's job log; `decide` reads
-    it. Curves are "lower is better".
+    `start`, `open_job`, `close_job` and `end_trial` write the record in the order of the study's job log; `decide`
+    reads it. Curves are "lower is better".
     """
 
     def __init__(self, strategy: Strategy, space: Space, seed: int, targets: Targets, lag: int | None) -> None:

@@ -171,11 +171,13 @@ def test_a_model_is_not_evaluated_on_other_data(classifier):
 
 
 def test_a_model_does_not_share_memory_with_its_training():
-    """Training on leaves the model as it was."""
+    """What becomes of the arrays that it was made of leaves a model as it was."""
     data = load_data("iris")
     architecture = network.Architecture(data.inputs, data.outputs)
-    training = network.Training(architecture, [network.Member(seed=0)], data.arrays())
-    model = Model.trained_on(data, architecture, training.parameters(0, best=False))
+    parameters = network.Training(architecture, [network.Member(seed=0)], data.arrays()).parameters(0)
+    model = Model.trained_on(data, architecture, parameters)
     before = model.evaluate(data)
-    training.train_epoch()
+    for weights, biases in parameters:
+        weights[...] = 0
+        biases[...] = 1
     assert model.evaluate(data) == before

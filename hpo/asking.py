@@ -1,0 +1,87 @@
+"""Ask and tell: a study whose trials are evaluated by hand, or by a program that the study knows nothing of.
+
+    trial = study.ask()
+    study.tell(trial, evaluate(trial.params))
+
+A trial that has been asked for waits as long as it takes; only when the process that asked has died is it asked for
+again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hpo.errors import Exhausted, SettingError
+from hpo.objectives import read_value
+from storage.database import Database
+from storage.studies import StudyRecord
+from storage.work import Claim, Measurement, Progress, Report, Wanted
+from storage.workers import Worker, list_dead, register
+from storage.worklist import Worklist
+from strategies import Params, State
+
+_LEASE: Final = 1e9  # seconds: whoever asked may take as long as it takes
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTrial:
+    """A trial to evaluate by hand: its params, its seed, the epochs it has, and the epochs it is to reach."""
+
+    number: int
+    params: Params
+    seed: int
+    epochs: int
+    until: int
+
+
+class Asking:
+    """The asked trials of one process."""
+
+    def __init__(self, database: Database, study: StudyRecord) -> None:
+        self._database = database
+        self._study = study
+        self._asked: dict[int, Claim] = {}
+        self._worker = Worker.here()
+        self._worklist = Worklist(database, study, self._worker, lease=_LEASE)
+        register(database, study.id, self._worker)
+
+    def ask(self) -> AskedTrial:
+        """Return a trial to evaluate. Raises Exhausted, or SettingError when another has to be told first."""
+        dead = list_dead(self._database, self._study.id, but_by=self._worker.launcher)
+        exchange = self._worklist.exchange((), Wanted(), dead)
+        if exchange.complete:
+            raise Exhausted(f"the study {self._study.spec.name!r} is complete: there is nothing left to ask for")
+        if not exchange.claims:
+            raise SettingError("there is nothing to ask for before one of the asked trials is told")
+        (claim,) = exchange.claims
+        self._asked[claim.job.trial] = claim
+        return AskedTrial(claim.job.trial, claim.params, claim.seed, claim.epochs, claim.job.until)
+
+    def tell(self, trial: AskedTrial | int, value: Any, *, error: str | None = None) -> None:
+        """Report a value (or those of several epochs), or an error. Raises ObjectiveError, SettingError."""
+        number = trial if isinstance(trial, int) else trial.number
+        claim = self._asked.get(number)
+        if claim is None:
+            raise SettingError(f"trial {number} has not been asked for here, or has been told already")
+        if error is None:
+            report = self._told(claim, value)
+        else:
+            report = Report(Progress(claim, claim.curve, claim.seconds), State.FAILED, error=error)
+        self._worklist.exchange([report], Wanted(jobs=0))
+        del self._asked[number]
+
+    def _told(self, claim: Claim, value: Any) -> Report:
+        several = isinstance(value, Iterable) and not isinstance(value, str | Mapping) and getattr(value, "ndim", 1) > 0
+        values = list(value) if several else [value]
+        job, spec = claim.job, self._study.spec
+        curve = list(claim.curve)
+        new = []
+        for item in values:
+            number, metrics = read_value(item, spec.metric)
+            curve.append(number)
+            new.append(Measurement(len(curve), number, metrics, 0.0))
+        if not new or len(curve) > job.until:
+            to_go = job.until - claim.epochs
+            raise SettingError(f"trial {job.trial} has {to_go} epochs to go, but {len(new)} values were told")
+        paused = job.until <= len(curve) < spec.targets.max_epochs
+        return Report(Progress(claim, curve, claim.seconds, new), State.PAUSED if paused else State.COMPLETE)
