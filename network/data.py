@@ -10,9 +10,7 @@ from network.arrays import Array, aligned_zeros
 from network.errors import NetworkError
 from network.losses import LOSSES
 
-CHUNK_BYTES = (
-    1 << 20
-)  # a member's rows are gathered in chunks of about this size: small beside memory, large beside a call
+CHUNK_BYTES = 1 << 20  # of one member's rows gathered at a time: little beside memory, much beside a call's overhead
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ class SquaredError(Loss):
                 f"{name} has shape {y.shape} and dtype {y.dtype}, but squared_error needs numbers of shape "
                 f"(n, {outputs}), one column an output: reshape a single column with y.reshape(-1, 1)."
             )
-        targets = np.ascontiguousarray(y, dtype)
+        with np.errstate(over="ignore"):
+            targets = np.ascontiguousarray(y, dtype)
         if not np.isfinite(targets).all():
             raise NetworkError(
                 f"{name} holds NaN, infinity or a number too large for {dtype}: drop or mend these rows."

@@ -122,7 +122,8 @@ class Training:
         self._check_index(index)
         check_state(state, self.state(index))
         best = state["best"]
-        self._progress[index] = Progress(int(state["epochs"]), int(best["epoch"]), best["value"])
+        value = None if best["value"] is None else float(best["value"])
+        self._progress[index] = Progress(int(state["epochs"]), int(best["epoch"]), value)
         self._stack.parameters[index] = state["parameters"]
         self._best[index] = best["parameters"]
         for slot, array in self._optimizer.state.items():

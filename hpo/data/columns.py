@@ -70,7 +70,7 @@ def kind_of(values: "pd.Series[Any]") -> Kind:
     if inferred == "string":
         return Kind.DATETIME if _are_dates(present) else Kind.CATEGORY
     if inferred.startswith("mixed") and all(
-        isinstance(value, str | float | int | Decimal | np.number) for value in present
+        isinstance(value, str | float | int | Decimal | np.number | np.bool) for value in present
     ):
         return Kind.CATEGORY
     example = repr(present.iloc[0])
@@ -85,12 +85,16 @@ def converted(values: "pd.Series[Any]", kind: Kind) -> NDArray[Any]:
 
     Raises DataError with the row of the first value that cannot be read as that kind.
     """
-    present = values.notna().to_numpy(dtype=bool)
-    if kind is Kind.CATEGORY:
-        texts = np.full(len(values), np.nan, dtype=object)
-        texts[present] = [_text(value) for value in values[present]]
-        return texts
-    return _FLOATS[kind](values, present)
+    return _CONVERTERS[kind](values, values.notna().to_numpy(dtype=bool))
+
+
+def _texts(values: "pd.Series[Any]", present: NDArray[Any]) -> NDArray[Any]:
+    import pandas as pd
+
+    texts = np.full(len(values), np.nan, dtype=object)
+    found = values.to_numpy(dtype=object)[present]
+    texts[present] = found if isinstance(values.dtype, pd.StringDtype) else [_text(value) for value in found]
+    return texts
 
 
 def _numbers(values: "pd.Series[Any]", present: NDArray[Any]) -> NDArray[Any]:
@@ -162,10 +166,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-_FLOATS: Final[Mapping[Kind, Callable[..., NDArray[Any]]]] = {
+_CONVERTERS: Final[Mapping[Kind, Callable[..., NDArray[Any]]]] = {
     Kind.NUMBER: _numbers,
     Kind.BOOLEAN: _truths,
     Kind.DATETIME: _days,
+    Kind.CATEGORY: _texts,
 }
 _INFERRED: Final = {
     "boolean": Kind.BOOLEAN,

@@ -176,7 +176,11 @@ def _content(
     """Return the digest of data in memory, by which the same can be told when they are given again."""
     if "memory" not in table.origin:
         return {}
-    digest = hashlib.sha256(repr((preprocessing.columns, values.tolist())).encode(errors="surrogatepass"))
+    digest = hashlib.sha256(repr(preprocessing.columns).encode(errors="surrogatepass") + _bytes(values))
     for column in preprocessing.used:
-        digest.update(repr(converted(features[column.name], column.kind).tolist()).encode(errors="surrogatepass"))
+        digest.update(_bytes(converted(features[column.name], column.kind)))
     return {"sha256": digest.hexdigest()}
+
+
+def _bytes(values: NDArray[Any]) -> bytes:
+    return values.tobytes() if values.dtype != object else repr(values.tolist()).encode(errors="surrogatepass")

@@ -30,6 +30,9 @@ def screen(
     alone. Columns that were `chosen` as features, and those in `keep`, are no identifiers. Raises DataError for a
     column without values, and when no column is left.
     """
+    empty = [name for name in features.columns if features[name].isna().all()]
+    if empty:
+        raise DataError(f"missing in every row: {quoted(empty)}. Remove such columns, or name them in the option drop.")
     columns = tuple(
         _judged(features[name], train, named_rows=not chosen and name not in keep, remarks=remarks)
         for name in features.columns
@@ -53,8 +56,6 @@ def screen(
 
 def _judged(values: "pd.Series[Any]", train: NDArray[Any], *, named_rows: bool, remarks: Remarks) -> Column:
     name = str(values.name)
-    if values.isna().all():
-        raise DataError(f"the column '{name}' is missing in every row. Remove it, or name it in the option drop.")
     kind = kind_of(values)
     read = converted(values, kind)
     missing = read != read  # noqa: PLR0124 - NaN, among texts as among numbers

@@ -94,7 +94,11 @@ SOURCES = {
         ["'age'", "classes", "40 rows", "regression"],
     ),
     "one common class": (also(y=["a"] * 38 + ["b", "c"]), {}, ["'y'", "'b', 'c'", "Merge"]),
-    "all-missing column": (also(gap=None), {"target": "species"}, ["'gap'", "missing in every row", "Remove", "drop"]),
+    "all-missing column": (
+        also(gap=None, hole=np.nan),
+        {"target": "species"},
+        ["'gap', 'hole'", "missing in every row", "Remove", "drop"],
+    ),
     "infinite column": (also(gap=np.inf), {"target": "species"}, ["'gap'", "no finite number", "Remove", "drop"]),
     "lists": (also(deep=[[1]] * 40), {"target": "species"}, ["'deep'", "[1]", "Remove"]),
     "complex numbers": (also(c=1j * np.arange(40)), {"target": "species"}, ["'c'", "complex", "Remove"]),

@@ -75,7 +75,7 @@ def orders():
     return st.integers(0, 10**6).map(lambda seed: np.random.default_rng(seed).integers)
 
 
-horizons = st.sampled_from([1, 2, 3, 9, 10, 27])
+horizons = st.sampled_from([1, 2, 3, 9, 10, 26, 27])
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

@@ -122,9 +122,12 @@ def test_r2_of_a_constant_output_is_one_if_exact_and_else_zero():
         ("squared_error", np.ones((2, 2)), r"shape \(n, 3\)"),
         ("squared_error", np.array([["a", "b", "c"]]), "dtype <U1"),
         ("squared_error", np.array([[0.0, 1.0, np.nan]]), "NaN"),
+        ("squared_error", np.array([[0.0, 1.0, 1e300]]), "too large for float32"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(name, y, message):
     """The message says which array it is, what it holds, and what is needed."""
-    with pytest.raises(NetworkError, match=f"y_train.*{message}"):
-        LOSSES[name].targets("y_train", y, 3, np.dtype("float32"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(NetworkError, match=f"y_train.*{message}"):
+            LOSSES[name].targets("y_train", y, 3, np.dtype("float32"))

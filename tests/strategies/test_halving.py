@@ -239,11 +239,21 @@ def test_a_decision_does_not_read_the_whole_history():
         assert counted.read < 100
 
 
-def test_values_at_the_rung_count():
-    """A promoted trial's later values do not change how its rung is judged."""
-    values = {0: [5, 0, 0], 1: [4, 9, 9], 2: [3, 9, 9]}
-    trials, _ = alone(SuccessiveHalving(trials=3), lambda n, epoch: values[n][epoch - 1], max_epochs=3, n_trials=3)
-    assert [trial.epochs for trial in trials] == [1, 1, 3]
+def test_the_value_at_the_rung_counts():
+    """A rung is judged by the values at its epochs: neither by better ones before, nor by worse ones since."""
+    values = {0: [0, 9, 9] + [0] * 6, 1: [5] * 3 + [9] * 6, 2: [6] * 9}
+    halving = SuccessiveHalving(min_epochs=3, trials=3)
+    trials, _ = alone(halving, lambda n, epoch: values[n][epoch - 1], max_epochs=9, n_trials=3)
+    assert [trial.epochs for trial in trials] == [3, 9, 3]
+
+
+def test_a_changed_horizon_changes_the_rungs():
+    """A trial that has reached a rung of the new horizon stands there; one beyond its end stands in the last."""
+    trials = [replace(trial, curve=(1.0, 1.0, float(trial.number))) for trial in paused([1.0] * 3)]
+    longer = SuccessiveHalving(trials=3).decide(seen(trials, max_epochs=27))  # 3 epochs were rung 0 of 26
+    assert (longer.trial, longer.until, longer.rung, longer.reason["of"]) == (0, 9, 2, 3)
+    far = [replace(trial, rung=3) for trial in trials]
+    assert SuccessiveHalving(trials=3).decide(seen(far, max_epochs=9)).until == 9
 
 
 def test_a_small_bracket_still_promotes_one():
