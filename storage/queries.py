@@ -53,6 +53,15 @@ class RunningJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """An error, the number of trials that failed with it, and the first of them."""
+
+    error: str
+    count: int
+    example: int
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """How far a study is."""
 
@@ -118,6 +127,19 @@ def overview(database: Database, study: StudyRecord) -> Overview:
         last_at=max((row[5] for row in rows if row[5] is not None), default=None),
         now=now,
     )
+
+
+def list_failures(database: Database, study: StudyRecord) -> list[Failure]:
+    """Return the errors that trials failed with, the most frequent first."""
+    count, example = sa.func.count(), sa.func.min(trials.c.number)
+    query = (
+        sa.select(sa.func.coalesce(trials.c.error, "unknown"), count, example)
+        .where(trials.c.study_id == study.id, trials.c.state == State.FAILED)
+        .group_by(trials.c.error)
+        .order_by(count.desc(), example)
+    )
+    with database.read() as connection:
+        return [Failure(*row) for row in connection.execute(query)]
 
 
 def list_trials(

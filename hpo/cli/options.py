@@ -1,0 +1,57 @@
+"""The options that several commands share."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How an answer is written: for people, or in full precision for programs."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class Backend(StrEnum):
+    """What a worker is: a process, or a thread."""
+
+    LOKY = "loky"
+    THREADING = "threading"
+
+
+StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The study's name: see hpo list.", show_default=False)]
+
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="The database: an SQLAlchemy URL, or an SQLite file's path. [default: HPO_STORAGE, else sqlite:///hpo.db]",
+        show_default=False,
+    ),
+]
+
+Formatted = Annotated[
+    Format, typer.Option("--format", "-f", help="For people; or csv or json on stdout, in full precision.")
+]
+
+TrialsToReach = Annotated[
+    int | None, typer.Option("--trials", metavar="N", help="The total of trials to start.", show_default=False)
+]
+Budget = Annotated[
+    int | None, typer.Option("--budget", metavar="EPOCHS", help="A bound on epochs in all.", show_default=False)
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="TIME", help="A bound on time: 90, 90s, 10m, 2h, 1h30m.", show_default=False),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", metavar="J", help="Workers side by side. [default: one a core]", show_default=False),
+]
+OnBackend = Annotated[
+    Backend | None,
+    typer.Option("--backend", help="Workers are processes (loky) or threads. [default: loky]", show_default=False),
+]

@@ -1,0 +1,116 @@
+"""What a run was asked for: by options, by a study file, or by both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, Self
+
+from hpo.errors import SettingError
+from hpo.space_file import read_toml, space_in
+from strategies import Space
+
+_LISTS: Final = ("keep", "drop")
+_NUMBERS: Final = ("trials", "max_epochs", "budget", "jobs", "seed", "parallelism")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """The options of `hpo run`; None, or an empty tuple, for what was left open."""
+
+    data: str | None = None
+    objective: str | None = None
+    target: str | None = None
+    task: str | None = None
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    name: str | None = None
+    strategy: str | Mapping[str, Any] | None = None
+    trials: int | None = None
+    max_epochs: int | None = None
+    budget: int | None = None
+    timeout: str | int | float | None = None
+    jobs: int | None = None
+    backend: str | None = None
+    seed: int | None = None
+    metric: str | None = None
+    direction: str | None = None
+    space: Space | None = None
+    parallelism: int | None = None
+    order: str | None = None
+    storage: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise SettingError(f"jobs = {self.jobs}: give a number of workers above 0")
+        if self.backend not in (None, "loky", "threading"):
+            raise SettingError(f"backend = {self.backend!r}: use 'loky' (processes) or 'threading'")
+        mine, others = ("data", "objective") if self.data is not None else ("objective", "data")
+        if getattr(self, others) is not None:
+            raise SettingError(f"give {mine} or {others}, not both")
+
+    def overridden_by(self, other: Self) -> Self:
+        """Return these settings with whatever `other` has settled in their place."""
+        settled = {field.name: getattr(other, field.name) for field in fields(other)}
+        return replace(self, **{name: value for name, value in settled.items() if value not in (None, ())})
+
+
+def read_study_file(path: Path) -> RunSettings:
+    """Return the settings in a study file: keys named like the options, and `[space]`.
+
+    Relative paths in it are relative to the file. Raises SettingError or SpaceError naming the file and the key.
+    """
+    content = read_toml(path)
+    known = {field.name: field.type for field in fields(RunSettings)}
+    settings: dict[str, Any] = {}
+    for key, value in content.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(known)}"
+            raise SettingError(f"{path}: unknown key {key!r}; {hint}")
+        settings[name] = _checked(name, value, path)
+    if "data" not in settings and "objective" not in settings:
+        raise SettingError(f'{path}: what is to be tuned? Write data = "digits", or objective = "train.py:objective"')
+    try:
+        return RunSettings(**settings)
+    except SettingError as error:
+        raise SettingError(f"{path}: {error}") from error
+
+
+def _checked(name: str, value: Any, path: Path) -> Any:
+    """Return the value of a key as the settings have it; raises SettingError when it is of the wrong type."""
+    if name == "space":
+        return space_in(value, path)
+    wanted, what = _wanted(name)
+    items = value if name in _LISTS and isinstance(value, list) else [value]
+    if any(isinstance(item, bool) or not isinstance(item, wanted) for item in items):
+        raise SettingError(f"{path}: {name} = {value!r} should be {what}")
+    if name in _LISTS:
+        return tuple(items)
+    return _located(name, value, path.absolute().parent)
+
+
+def _wanted(name: str) -> tuple[type | UnionType, str]:
+    if name in _NUMBERS:
+        return int, "a whole number"
+    if name == "timeout":
+        return str | int | float, 'seconds, or text like "10m"'
+    if name == "strategy":
+        return str | dict, "text, or a table"
+    return str, "a list of texts" if name in _LISTS else "text"
+
+
+def _located(name: str, value: Any, folder: Path) -> Any:
+    """Return a value that is a relative path as one that starts from `folder`."""
+    if name == "data":
+        return str(folder / value) if Path(value).suffix else value
+    if name == "objective":
+        place, _, function = value.rpartition(":")
+        return f"{folder / place}:{function}" if place.endswith(".py") else value
+    if name == "storage" and "://" not in value:
+        return f"sqlite:///{folder / value}"
+    if name == "storage" and value.startswith("sqlite:///"):
+        return f"sqlite:///{folder / value.removeprefix('sqlite:///')}"
+    return value

@@ -1,0 +1,31 @@
+"""Studies as commands meet them: opened by name, and named in the next command."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpo.study import Study
+    from storage.database import Database
+
+
+@contextmanager
+def opened(name: str, storage: str | None) -> Iterator["Study"]:
+    """Give the study of that name; its database is closed at the end."""
+    from hpo.study import load_study
+
+    study = load_study(name, storage=storage or "default")
+    try:
+        yield study
+    finally:
+        study.database.close()
+
+
+def next_command(database: "Database", *words: str) -> str:
+    """Return `hpo` with `words` as a line to type, with --storage where the database is not the default one."""
+    from hpo.study import storage_url
+
+    elsewhere = database.shown_url != storage_url()
+    storage = ["--storage", database.shown_url] if elsewhere else []
+    return shlex.join(["hpo", *words, *storage])
