@@ -56,7 +56,7 @@ class Desk:
         self._waiting: deque[list[Run]] = deque()
         self._training: dict[int, Run] = {}  # by job number
         self._reports: list[Report] = []
-        self._laid_out = self._renewed = self._reported = monotonic()
+        self._laid_out = self._renewed = self._reported = self._recorded = monotonic()
         self._error: HpoError | None = None
 
     # --- the trainer's side ---------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ class Desk:
             if self._error is not None:
                 raise self._error
             reports, self._reports = self._reports, []
-            self._renewed = self._reported = monotonic()
+            self._renewed = self._reported = self._recorded = monotonic()
             return self._worklist.exchange(reports, wanted, dead)
 
     def history(self, job: Job) -> History:
@@ -156,10 +156,10 @@ class Desk:
     def _record(self) -> None:
         fresh = [run for run in self._training.values() if run.new or run.checkpoint]
         due = monotonic() - self._renewed > self._renew_every
-        if not fresh and not due:
-            return
+        if not due and (not fresh or monotonic() - self._recorded < BEAT):
+            return  # what has just been begun may well be reported before the next beat
         held = self._worklist.record([run.take() for run in fresh])
-        self._renewed = monotonic()
+        self._renewed = self._recorded = monotonic()
         for number in self._training.keys() - held:
             del self._training[number]
 

@@ -10,7 +10,14 @@ WIDTHS: Final = (40, 100)
 HEIGHTS: Final = (9, 18)
 """Rows, likewise."""
 
-_COLOURS: Final = {"blue": "blue", "orange": "yellow", "green": "green", "red": "red", "magenta": "magenta", "cyan": "cyan"}
+_COLOURS: Final = {
+    "blue": "blue",
+    "orange": "yellow",
+    "green": "green",
+    "red": "red",
+    "magenta": "magenta",
+    "cyan": "cyan",
+}
 """The colours of the curves: plotext's names, and Rich's."""
 _MOST_TICKS: Final = 8
 

@@ -1,9 +1,9 @@
 """Spaces in TOML files: what stands below `[space]` is the shape of `Space.to_dict`.
 
-    [space]
-    learning_rate = {type = "float", low = 1e-4, high = 1e-1, log = true}
-    optimizer = {type = "choice", values = ["sgd", "adam"]}
-    momentum = {type = "float", low = 0.5, high = 0.99, when = {optimizer = "sgd"}}
+[space]
+learning_rate = {type = "float", low = 1e-4, high = 1e-1, log = true}
+optimizer = {type = "choice", values = ["sgd", "adam"]}
+momentum = {type = "float", low = 0.5, high = 0.99, when = {optimizer = "sgd"}}
 """
 
 import tomllib
@@ -32,7 +32,9 @@ def load_space(path: Path) -> Space:
     """Return the space in a TOML file. Raises SettingError or SpaceError naming the file and the key."""
     content = read_toml(path)
     if "space" not in content:
-        raise SpaceError(f'{path} has no [space] table; write [space], and below it: x = {{type = "float", low = 0, high = 1}}')
+        raise SpaceError(
+            f'{path} has no [space] table; write [space], and below it: x = {{type = "float", low = 0, high = 1}}'
+        )
     return space_in(content["space"], path)
 
 

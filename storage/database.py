@@ -11,7 +11,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,8 @@ from storage import tables
 from storage.errors import StorageError
 
 _PATIENCE: Final = 120.0  # seconds a writer asks for its turn before it reports that somebody sits on the database
-_PAUSE: Final = (0.0002, 0.003)  # seconds between two tries: about as long as a transaction of ours lasts
+_PAUSE: Final = (0.005, 0.0003)  # seconds between two tries, of who has just come and of who has waited long …
+_LONG: Final = 0.1  # … which is so many seconds
 
 
 class Database:
@@ -208,18 +209,22 @@ def _begin_sqlite(connection: Connection) -> None:
         driver.execute("BEGIN")
 
 
-def _retry(ask: Any) -> None:
-    """Ask again, after short random pauses, while another process holds the lock."""
-    deadline = time.monotonic() + _PATIENCE
+def _retry(ask: Callable[[], object]) -> None:
+    """Ask again, after short random pauses, while another process holds the lock.
+
+    The longer one has waited the more often one asks: so turns go round, and nobody starves.
+    """
+    began = time.monotonic()
     while True:
         try:
             ask()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            waited = time.monotonic() - began
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or waited > _PATIENCE:
                 raise
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - a pause, nothing that anyone should not guess
+            first, last = _PAUSE
+            pause = max(last, first * (1 - waited / _LONG))
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - a pause, nothing that anyone could guess
         else:
             return
 

@@ -28,9 +28,9 @@ renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bin
 seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
 
 _lapsed = (jobs.c.lease_until < sa.bindparam("now")) | jobs.c.worker.in_(sa.bindparam("dead", expanding=True))
-lost_jobs = sa.select(jobs.c.number, jobs.c.trial).where(
-    jobs.c.study_id == _id, jobs.c.state == "running", _not_done, _lapsed
-)
+lost_jobs = sa.select(
+    jobs.c.number, jobs.c.trial, jobs.c.from_epoch, jobs.c.until_epoch, jobs.c.bracket, jobs.c.rung, jobs.c.seen
+).where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done, _lapsed)
 release_job = sa.update(jobs).where(_job).values(state="ready", worker=None, lease_until=None)
 pause_trial = sa.update(trials).where(_trial).values(state="paused")
 count_attempt = (
@@ -161,3 +161,43 @@ upsert_checkpoints = {
     "sqlite": _upsert(sqlite.insert(checkpoints), ["study_id", "trial"], _kept),
     "postgresql": _upsert(postgresql.insert(checkpoints), ["study_id", "trial"], _kept),
 }
+
+# What a worker reads to know where its study stands.
+
+trials_since = (
+    sa.select(trials.c.number, trials.c.params, trials.c.state, trials.c.bracket, trials.c.parent)
+    .where(trials.c.study_id == _id, trials.c.revision > sa.bindparam("known"))
+    .order_by(trials.c.number)
+)
+jobs_since = (
+    sa.select(
+        jobs.c.number,
+        jobs.c.trial,
+        jobs.c.from_epoch,
+        jobs.c.until_epoch,
+        jobs.c.bracket,
+        jobs.c.rung,
+        jobs.c.seen,
+        jobs.c.outcome,
+        jobs.c.end_epoch,
+    )
+    .where(jobs.c.study_id == _id, jobs.c.revision > sa.bindparam("known"))
+    .order_by(jobs.c.number)
+)
+all_curves = (
+    sa.select(measurements.c.trial, measurements.c.epoch, measurements.c.value)
+    .where(measurements.c.study_id == _id)
+    .order_by(measurements.c.trial, measurements.c.epoch)
+)
+curves_of = all_curves.where(measurements.c.trial.in_(sa.bindparam("chosen", expanding=True)))
+
+next_trial = sa.select(sa.func.coalesce(sa.func.max(trials.c.number) + 1, 0)).where(trials.c.study_id == _id)
+next_job = sa.select(sa.func.coalesce(sa.func.max(jobs.c.number) + 1, 0)).where(jobs.c.study_id == _id)
+count_pending = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.study_id == _id, _not_done)
+idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, trials.c.parent).where(
+    trials.c.study_id == _id,
+    trials.c.state == "paused",
+    ~sa.exists().where(
+        jobs.c.study_id == trials.c.study_id, jobs.c.trial == trials.c.number, sa.text("jobs.state <> 'done'")
+    ),
+)

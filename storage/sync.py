@@ -1,104 +1,220 @@
-"""A worker's copy of a study's ledger, kept equal to the database by reading only what has changed."""
+"""A worker's knowledge of where its study stands, brought up to date within each exchange.
 
+Two kinds with one interface: a copy of the whole ledger, kept equal to the database by reading only what has changed;
+and for strategies that do not look back a tally, counted anew. What a worker writes itself it enters itself.
+"""
+
+from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from storage.studies import StudySpec
-from storage.tables import jobs, measurements, trials
-from strategies import Done, Job, Ledger, Planned, State, Stop, Targets, Wait
+from storage import statements
+from storage.studies import StudyRecord, StudySpec
+from strategies import (
+    History,
+    Job,
+    Ledger,
+    Params,
+    Plan,
+    Planned,
+    State,
+    Stop,
+    Tally,
+    Targets,
+    Trial,
+    looks_back,
+)
 
 _CHUNK: Final = 500  # trials named in one statement
-_TRIALS = (
-    sa.select(trials.c.number, trials.c.params, trials.c.state, trials.c.bracket, trials.c.parent)
-    .where(trials.c.study_id == sa.bindparam("study"), trials.c.revision > sa.bindparam("known"))
-    .order_by(trials.c.number)
-)
-_JOBS = (
-    sa.select(
-        jobs.c.number,
-        jobs.c.trial,
-        jobs.c.from_epoch,
-        jobs.c.until_epoch,
-        jobs.c.bracket,
-        jobs.c.rung,
-        jobs.c.seen,
-        jobs.c.outcome,
-        jobs.c.end_epoch,
-    )
-    .where(jobs.c.study_id == sa.bindparam("study"), jobs.c.revision > sa.bindparam("known"))
-    .order_by(jobs.c.number)
-)
-_CURVES = (
-    sa.select(measurements.c.trial, measurements.c.epoch, measurements.c.value)
-    .where(measurements.c.study_id == sa.bindparam("study"))
-    .order_by(measurements.c.trial, measurements.c.epoch)
-)
-_CURVES_OF = _CURVES.where(measurements.c.trial.in_(sa.bindparam("chosen", expanding=True)))
 
 
-class LedgerCopy:
-    """The ledger as of `revision`. What this worker writes itself it enters itself, and need not read."""
+def knowledge_of(study: StudyRecord) -> "Knowledge":
+    """Return the kind of knowledge that decisions of the study need, empty as yet."""
+    spec = study.spec
+    return LedgerCopy(study.id, spec) if looks_back(spec.strategy, spec.targets) else TallyCopy(study.id, spec)
+
+
+class Knowledge(ABC):
+    """Where a study stands as of `revision`."""
 
     def __init__(self, study_id: int, spec: StudySpec) -> None:
+        self.revision = -1
         self._id = study_id
         self._spec = spec
         self.forget()
 
-    def forget(self) -> None:
-        """Start afresh: the next `catch_up` reads everything."""
-        spec = self._spec
-        self.ledger = Ledger(spec.strategy, spec.space, spec.seed, spec.targets, spec.lag)
-        self.revision = -1
-
     def catch_up(self, connection: Connection, study: Row[Any]) -> None:
-        """Read what others wrote up to the revision before `study.revision`, and the study's targets."""
-        self.ledger.targets = Targets(study.max_epochs, study.n_trials, study.budget)
-        if self.revision == study.revision - 1:
-            return
-        since = {"study": self._id, "known": self.revision}
-        moved = connection.execute(_TRIALS, since).all()
-        for trial in moved:
-            if trial.number >= self.ledger.n_trials:
-                self.ledger.start(trial.number, trial.params, trial.bracket, trial.parent)
-        changed = connection.execute(_JOBS, since).all()
-        curves = self.read_curves(connection, [job.trial for job in changed if job.outcome])
-        for job in changed:
-            if job.number >= self.ledger.n_jobs:
-                self.ledger.open_job(Job(*job[:7]))
-            if job.outcome and job.number in self.ledger.pending:
-                self.ledger.close_job(job.number, State(job.outcome), self._lower(curves[job.trial][: job.end_epoch]))
-        for trial in moved:
-            state = State(trial.state)
-            if state.ended and not self.ledger.trial(trial.number).state.ended:
-                self.ledger.end_trial(trial.number, state)
+        """Bring it up to the revision before `study.revision`, with the study's targets."""
+        self._catch_up(connection, study.revision - 1, Targets(study.max_epochs, study.n_trials, study.budget))
         self.revision = study.revision - 1
 
+    @abstractmethod
+    def forget(self) -> None:
+        """Start afresh: the next `catch_up` trusts nothing that is known."""
+
+    @abstractmethod
+    def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None: ...
+
+    @abstractmethod
     def close(self, number: int, outcome: State, curve: Iterable[float]) -> None:
         """Enter the end of a job of this worker's, with its trial's curve in the study's direction."""
-        self.ledger.close_job(number, outcome, self._lower(curve))
 
-    def read_curves(self, connection: Connection, chosen: list[int]) -> dict[int, list[float]]:
-        """Return the curves of the chosen trials, in the study's direction; an empty one for a trial without values."""
-        curves: dict[int, list[float]] = defaultdict(list)
-        if self.revision < 0:  # the first look: all of them
-            rows: list[Any] = list(connection.execute(_CURVES, {"study": self._id}))
-        else:
-            rows = []
-            for start in range(0, len(chosen), _CHUNK):
-                part = {"study": self._id, "chosen": chosen[start : start + _CHUNK]}
-                rows.extend(connection.execute(_CURVES_OF, part))
-        for trial, _, value in rows:
-            curves[trial].append(value)
-        return curves
+    @abstractmethod
+    def decide(self) -> Plan:
+        """Return the next decision, without entering it."""
 
-    def decide(self) -> Planned | Stop | Wait | Done:
-        """Return the next decision (see `Ledger.decide`)."""
-        return self.ledger.decide()
+    @abstractmethod
+    def enter(self, plan: Planned | Stop) -> None:
+        """Enter what `decide` returned."""
 
-    def _lower(self, curve: Iterable[float]) -> tuple[float, ...]:
-        sign = self._spec.sign
-        return tuple(sign * value for value in curve)
+    @abstractmethod
+    def params(self, trial: int) -> Params:
+        """Return the params of a trial that a decision was about."""
+
+    @abstractmethod
+    def history(self, job: Job) -> History:
+        """Return what the decision that made `job` had seen."""
+
+    @property
+    @abstractmethod
+    def n_jobs(self) -> int:
+        """How many jobs have been decided."""
+
+    @property
+    @abstractmethod
+    def anything_pending(self) -> bool:
+        """Whether a job has not ended."""
+
+
+class LedgerCopy(Knowledge):
+    """The whole ledger."""
+
+    def forget(self) -> None:
+        spec = self._spec
+        self.revision = -1
+        self._ledger = Ledger(spec.strategy, spec.space, spec.seed, spec.targets, spec.lag)
+
+    def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
+        ledger = self._ledger
+        ledger.targets = targets
+        if self.revision == revision:
+            return
+        since = {"study": self._id, "known": self.revision}
+        moved = connection.execute(statements.trials_since, since).all()
+        for trial in moved:
+            if trial.number >= ledger.n_trials:
+                ledger.start(trial.number, trial.params, trial.bracket, trial.parent)
+        changed = connection.execute(statements.jobs_since, since).all()
+        everything = self.revision < 0
+        curves = _read_curves(connection, self._id, None if everything else [j.trial for j in changed if j.outcome])
+        for job in changed:
+            if job.number >= ledger.n_jobs:
+                ledger.open_job(Job(*job[:7]))
+            if job.outcome and job.number in ledger.pending:
+                curve = curves[job.trial][: job.end_epoch]
+                ledger.close_job(job.number, State(job.outcome), _lower(self._spec, curve))
+        for trial in moved:
+            state = State(trial.state)
+            if state.ended and not ledger.trial(trial.number).state.ended:
+                ledger.end_trial(trial.number, state)
+
+    def close(self, number: int, outcome: State, curve: Iterable[float]) -> None:
+        self._ledger.close_job(number, outcome, _lower(self._spec, curve))
+
+    def decide(self) -> Plan:
+        return self._ledger.decide()
+
+    def enter(self, plan: Planned | Stop) -> None:
+        self._ledger.enter(plan)
+
+    def params(self, trial: int) -> Params:
+        return self._ledger.trial(trial).params
+
+    def history(self, job: Job) -> History:
+        return self._ledger.view(job.seen)
+
+    @property
+    def n_jobs(self) -> int:
+        return self._ledger.n_jobs
+
+    @property
+    def anything_pending(self) -> bool:
+        return bool(self._ledger.pending)
+
+
+class TallyCopy(Knowledge):
+    """Counts, and the paused trials that have no job."""
+
+    def forget(self) -> None:
+        spec = self._spec
+        self._tally = Tally(spec.strategy, spec.space, spec.seed, spec.targets)
+        self._params: dict[int, Params] = {}
+
+    def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
+        key = {"study": self._id}
+        self._tally.targets = targets
+        idle = connection.execute(statements.idle_trials, key).all()
+        curves = _read_curves(connection, self._id, [trial.number for trial in idle])
+        self._params = {trial.number: trial.params for trial in idle}
+        self._tally.stand(
+            n_trials=connection.execute(statements.next_trial, key).scalar_one(),
+            n_jobs=connection.execute(statements.next_job, key).scalar_one(),
+            n_pending=connection.execute(statements.count_pending, key).scalar_one(),
+            paused=[
+                Trial(
+                    trial.number,
+                    trial.params,
+                    State.PAUSED,
+                    _lower(self._spec, curves[trial.number]),
+                    trial.bracket,
+                    parent=trial.parent,
+                )
+                for trial in idle
+            ],
+        )
+
+    def close(self, number: int, outcome: State, curve: Iterable[float]) -> None:
+        self._tally.close()
+
+    def decide(self) -> Plan:
+        return self._tally.decide()
+
+    def enter(self, plan: Planned | Stop) -> None:
+        self._tally.enter(plan)
+        if isinstance(plan, Planned) and plan.params is not None:
+            self._params[plan.job.trial] = plan.params
+
+    def params(self, trial: int) -> Params:
+        return self._params[trial]
+
+    def history(self, job: Job) -> History:  # noqa: ARG002 - it is the same for every job
+        return self._tally.view()
+
+    @property
+    def n_jobs(self) -> int:
+        return self._tally.n_jobs
+
+    @property
+    def anything_pending(self) -> bool:
+        return self._tally.n_pending > 0
+
+
+def _read_curves(connection: Connection, study_id: int, chosen: Sequence[int] | None) -> dict[int, list[float]]:
+    """Return the curves of the chosen trials (None: of all), in the study's direction."""
+    curves: dict[int, list[float]] = defaultdict(list)
+    rows: list[Any] = []
+    if chosen is None:
+        rows.extend(connection.execute(statements.all_curves, {"study": study_id}))
+    for start in range(0, len(chosen or ()), _CHUNK):
+        part = {"study": study_id, "chosen": (chosen or ())[start : start + _CHUNK]}
+        rows.extend(connection.execute(statements.curves_of, part))
+    for trial, _, value in rows:
+        curves[trial].append(value)
+    return curves
+
+
+def _lower(spec: StudySpec, curve: Iterable[float]) -> tuple[float, ...]:
+    return tuple(spec.sign * value for value in curve)

@@ -25,19 +25,17 @@ from storage.database import Database
 from storage.errors import StudyNotFound
 from storage.recording import write_decisions, write_ends, write_progress
 from storage.studies import COMPLETE, StudyRecord
-from storage.sync import LedgerCopy
+from storage.sync import knowledge_of
 from storage.tables import workers
 from storage.work import Claim, Exchange, Moment, Progress, Report, Wanted
 from storage.workers import Worker
-from strategies import Done, History, Job, Planned, State, Stop, Wait
+from strategies import Done, History, Job, Plan, Planned, State, Stop, Wait
 
 LEASE: Final = 30.0
 """Seconds a job stays its worker's without a sign of life."""
 
 MAX_ATTEMPTS: Final = 3
 """Workers that one trial may kill before it counts as failed."""
-
-_Plan = Planned | Stop | Wait | Done
 
 
 class _NothingChanged(Exception):  # noqa: N818 - no error: it rolls a transaction back that has nothing to say
@@ -52,18 +50,18 @@ class Worklist:
         self._database = database
         self._study = study
         self._lease = lease
-        self._copy = LedgerCopy(study.id, study.spec)
+        self._known = knowledge_of(study)
         strategy = study.spec.strategy
         self._slow = strategy.searcher.slow or strategy.scheduler.slow
 
     @property
     def revision(self) -> int:
         """The study's revision at the last exchange."""
-        return self._copy.revision
+        return self._known.revision
 
     def history(self, job: Job) -> History:
         """Return what the decision that made `job` had seen: what a stopper may judge by."""
-        return self._copy.ledger.view(job.seen)
+        return self._known.history(job)
 
     # --- transactions ---------------------------------------------------------------------------------------------
 
@@ -76,7 +74,7 @@ class Worklist:
         if not self._slow or not wanted.jobs:
             return self._transact(reports, wanted, dead, None)
         reported = self._transact(reports, Wanted(jobs=0), dead, None)
-        plan = None if reported.complete else self._copy.ledger.decide()
+        plan = None if reported.complete else self._known.decide()
         return self._transact((), replace(wanted, jobs=1, ahead=1), (), plan)
 
     def record(self, progress: Sequence[Progress]) -> set[int]:
@@ -111,9 +109,9 @@ class Worklist:
                 for job in self._take_over(moment, dead):
                     self._suspect(moment, job)
         except BaseException:
-            self._copy.forget()
+            self._known.forget()
             raise
-        self._copy.revision = row.revision
+        self._known.revision = row.revision
 
     def look(self) -> tuple[int, str | None]:
         """Return the study's revision and what somebody requests of this worker: a cheap look without a lock."""
@@ -127,7 +125,7 @@ class Worklist:
     # --- within a transaction -------------------------------------------------------------------------------------
 
     def _transact(
-        self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str], prepared: _Plan | None
+        self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str], prepared: Plan | None
     ) -> Exchange:
         result = Exchange([], complete=False, workers=0)
         try:
@@ -144,15 +142,15 @@ class Worklist:
         except _NothingChanged:
             return result
         except BaseException:
-            self._copy.forget()  # it may have entered what was rolled back
+            self._known.forget()  # it may have entered what was rolled back
             raise
-        self._copy.revision = row.revision
+        self._known.revision = row.revision
         return result
 
     def _begin(self, connection: Connection) -> tuple[Row[Any], Moment]:
         """Take the study's next revision, and bring the ledger up to the one before."""
         row = self._next_revision(connection)
-        self._copy.catch_up(connection, row)
+        self._known.catch_up(connection, row)
         return row, Moment(connection, self._study, self._database.now(connection), row.revision)
 
     @staticmethod
@@ -173,7 +171,7 @@ class Worklist:
     def _take_over(self, moment: Moment, dead: Sequence[str]) -> list[Job]:
         """Make the jobs ready again that dead workers held, or that nobody has renewed the lease of; return them."""
         key = {"study": self._study.id, "now": moment.now, "dead": list(dead)}
-        lost = [self._copy.ledger.pending[row.number] for row in moment.connection.execute(statements.lost_jobs, key)]
+        lost = [Job(*row) for row in moment.connection.execute(statements.lost_jobs, key)]
         self._free(moment.connection, lost)
         if dead:
             moment.connection.execute(sa.delete(workers).where(workers.c.id.in_(list(dead))))
@@ -198,10 +196,10 @@ class Worklist:
     def _end(self, moment: Moment, reports: Sequence[Report]) -> None:
         write_ends(moment, reports)
         for report in reports:
-            self._copy.close(report.progress.claim.job.number, report.outcome, report.progress.curve)
+            self._known.close(report.progress.claim.job.number, report.outcome, report.progress.curve)
 
     def _decide_and_claim(
-        self, moment: Moment, wanted: Wanted, prepared: _Plan | None
+        self, moment: Moment, wanted: Wanted, prepared: Plan | None
     ) -> tuple[Sequence[Planned | Stop], Exchange]:
         count = moment.connection.execute(statements.count_workers, {"study": self._study.id}).scalar_one()
         if not wanted.jobs:
@@ -211,20 +209,19 @@ class Worklist:
         claims = self._claim(moment, ready, decided, wanted, count)
         return decided, Exchange(claims, complete, count)
 
-    def _decide(self, wanted: Wanted, ready: int, prepared: _Plan | None) -> tuple[list[Planned | Stop], bool]:
+    def _decide(self, wanted: Wanted, ready: int, prepared: Plan | None) -> tuple[list[Planned | Stop], bool]:
         """Decide until there is enough to choose from; return the decisions and whether the study is complete."""
-        ledger = self._copy.ledger
         decided: list[Planned | Stop] = []
         missing = max(wanted.jobs, wanted.ahead) - ready
         while missing > 0:
-            plan = ledger.decide() if not self._slow else prepared
+            plan = self._known.decide() if not self._slow else prepared
             if plan is None or isinstance(plan, Wait):
                 break
             if isinstance(plan, Done):
-                return decided, not ledger.pending
-            if isinstance(plan, Planned) and plan.job.number != ledger.n_jobs:
+                return decided, not self._known.anything_pending
+            if isinstance(plan, Planned) and plan.job.number != self._known.n_jobs:
                 break  # computed beforehand, and somebody was quicker
-            ledger.enter(plan)
+            self._known.enter(plan)
             decided.append(plan)
             missing -= isinstance(plan, Planned)
             prepared = None
@@ -240,7 +237,7 @@ class Worklist:
     ) -> list[Claim]:
         """Choose among ready and newly decided jobs; write down the decisions and what this worker holds now."""
         plans = {plan.job.number: plan for plan in decided if isinstance(plan, Planned)}
-        new = [(plan.job, self._copy.ledger.trial(plan.job.trial).params) for plan in plans.values()]
+        new = [(plan.job, self._known.params(plan.job.trial)) for plan in plans.values()]
         chosen = choose([*ready, *new], wanted, workers_count)
         lease = {"worker": self.worker.id, "lease_until": moment.now + self._lease}
         write_decisions(moment, decided, claimed={job.number for job, _ in chosen}, lease=lease)

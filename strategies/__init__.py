@@ -14,9 +14,10 @@ from strategies.base import (
     Stopper,
     Wait,
 )
-from strategies.engine import Job, Ledger, Planned, Targets, trial_rng, trial_seed
+from strategies.engine import Ledger
 from strategies.errors import Exhausted, HpoError, SpaceError, StrategyError
 from strategies.parameters import Choice, Float, Int, Parameter
+from strategies.planning import Job, Plan, Planned, Targets, plan_next, trial_rng, trial_seed
 from strategies.registry import STRATEGIES, Entry, find, names, table
 from strategies.schedulers.full import Full
 from strategies.schedulers.halving import SuccessiveHalving
@@ -25,6 +26,7 @@ from strategies.searchers.random import Random
 from strategies.space import Space
 from strategies.stoppers.patience import Patience
 from strategies.strategy import Strategy, parse_strategy
+from strategies.tally import Tally, looks_back
 from strategies.trial import History, Params, State, Trial, Value
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "Parameter",
     "Params",
     "Patience",
+    "Plan",
     "Planned",
     "Random",
     "Reason",
@@ -62,13 +65,16 @@ __all__ = [
     "Strategy",
     "StrategyError",
     "SuccessiveHalving",
+    "Tally",
     "Targets",
     "Trial",
     "Value",
     "Wait",
     "find",
+    "looks_back",
     "names",
     "parse_strategy",
+    "plan_next",
     "table",
     "trial_rng",
     "trial_seed",

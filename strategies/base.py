@@ -99,6 +99,9 @@ class Scheduler(ABC):
     summary: ClassVar[str]
     adaptive: ClassVar[bool] = False
     """Whether the outcome depends on which results are known when. A scheduler that waits for whole rungs is not."""
+    looks_back: ClassVar[bool] = True
+    """Whether decisions look at trials other than the paused ones. If not, and if nothing else of the strategy is
+    adaptive, `history.trials` can only be counted, and `history.open` holds the paused ones alone."""
     resumes: ClassVar[bool] = False
     """Whether it trains paused trials on, which asks for an objective that can resume."""
     slow: ClassVar[bool] = False

@@ -13,68 +13,13 @@ again a function of the job log alone. `order="free"` (`lag=None` here) shows re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-import numpy as np
-
-from strategies.base import DONE, WAIT, Done, Reason, Resume, Start, Stop, Wait
-from strategies.errors import Exhausted, StrategyError
+from strategies.base import DONE, WAIT, Stop, Wait
+from strategies.planning import Job, Plan, Planned, Targets, check_wait, plan_next
 from strategies.space import Space
 from strategies.strategy import Strategy
 from strategies.trial import History, Params, State, Trial
-
-
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """What bounds a study: trials started, epochs of one trial, epochs in all."""
-
-    max_epochs: int
-    n_trials: int | None = None
-    budget: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Train `trial` from epoch `from_epoch` to epoch `until`: decision `number` of the study.
-
-    `seen` is the last job whose result the decision could see under the lag (-1: none; None: results as they arrived).
-    `outcome` is None until the job has ended; then the state it left its trial in, `end_epoch` epochs old.
-    """
-
-    number: int
-    trial: int
-    from_epoch: int
-    until: int
-    bracket: int = 0
-    rung: int = 0
-    seen: int | None = None
-    outcome: State | None = None
-    end_epoch: int | None = None
-
-    @property
-    def epochs(self) -> int:
-        """The epochs it took, or will take at most."""
-        return (self.until if self.end_epoch is None else self.end_epoch) - self.from_epoch
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A decided job, not yet written down. `params` only when it starts a new trial."""
-
-    job: Job
-    params: Params | None = None
-    parent: int | None = None
-    reason: Reason = field(default_factory=dict)
-
-
-def trial_rng(seed: int, number: int) -> np.random.Generator:
-    """Return the generator a searcher gets for trial `number` of a study seeded `seed`."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number))))
-
-
-def trial_seed(seed: int, number: int) -> int:
-    """Return the seed of trial `number` itself, handed to the objective: 63 bits, independent of `trial_rng`."""
-    return int(np.random.SeedSequence((seed, number, 1)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class Ledger:
@@ -96,7 +41,6 @@ class Ledger:
         self._pending: dict[int, Job] = {}
         self._finished_prefix = 0  # jobs 0 … prefix-1 have all ended
         self._epochs = 0  # spent by ended jobs, promised to pending ones
-        self._exhausted = False
 
     # --- the record -----------------------------------------------------------------------------------------------
 
@@ -162,12 +106,11 @@ class Ledger:
 
     # --- decisions ------------------------------------------------------------------------------------------------
 
-    def decide(self) -> Planned | Stop | Wait | Done:
+    def decide(self) -> Plan:
         """Return what comes next, without entering it. Raises StrategyError when the strategy breaks its contract."""
         if self._lag is None:
             return self._checked(self._plan(self.view(), None))
-        k = len(self._jobs)
-        for last in range(max(-1, k - self._lag), k):
+        for last in range(max(-1, self.n_jobs - self._lag), self.n_jobs):
             if last >= self._finished_prefix:
                 return WAIT
             plan = self._plan(self.view(last), last)
@@ -186,7 +129,7 @@ class Ledger:
 
     def view(self, last: int | None = None) -> History:
         """Return the history as it shows when the jobs after `last` are pending (None: every result that is in)."""
-        hidden = [] if last is None else [job for job in self._jobs[last + 1 :] if job.outcome is not None]
+        hidden = self._hidden(last)
         trials: Sequence[Trial] = self._trials
         shown = self._open
         if hidden:
@@ -197,53 +140,27 @@ class Ledger:
                 trials[job.trial] = replace(trial, state=State.RUNNING, curve=curve, rung=job.rung)
                 shown[job.trial] = trials[job.trial]
             shown = dict(sorted(shown.items()))
-        n_trials = len(self._trials) if self._exhausted else self.targets.n_trials
-        return History(self._space, trials, shown, self.targets.max_epochs, n_trials, self.targets.budget)
+        targets = self.targets
+        return History(self._space, trials, shown, targets.max_epochs, targets.n_trials, targets.budget)
 
-    def _plan(self, history: History, seen: int | None) -> Planned | Stop | Wait | Done:
-        decision = self.strategy.scheduler.decide(history)
-        if isinstance(decision, Start):
-            if not history.may_start:
-                raise StrategyError(f"{self.strategy.name} starts a trial beyond the {history.n_trials} asked for")
-            return self._start(decision, history, seen)
-        if isinstance(decision, Resume):
-            trial = self._checked_open(decision.trial, history)
-            job = Job(len(self._jobs), trial.number, trial.epochs, decision.until, trial.bracket, decision.rung, seen)
-            return self._within_budget(Planned(job, reason=decision.reason), history, seen)
-        if isinstance(decision, Stop):
-            self._checked_open(decision.trial, history)
-        return decision
+    def _hidden(self, last: int | None) -> list[Job]:
+        """Return the jobs that have ended but show as pending when nothing after job `last` shows."""
+        return [] if last is None else [job for job in self._jobs[last + 1 :] if job.outcome is not None]
 
-    def _start(self, decision: Start, history: History, seen: int | None) -> Planned | Stop | Wait | Done:
-        number = len(self._trials)
-        job = Job(len(self._jobs), number, 0, decision.until, decision.bracket, decision.rung, seen)
-        params = decision.params
-        if params is None:
-            try:
-                params = self.strategy.searcher.propose(number, history, trial_rng(self._seed, number))
-            except Exhausted:
-                self._exhausted = True
-                return self._plan(replace(history, n_trials=number), seen)
-        return self._within_budget(Planned(job, params, decision.parent, decision.reason), history, seen)
+    def _plan(self, history: History, seen: int | None) -> Plan:
+        plan = plan_next(self.strategy, history, seed=self._seed, job=self.n_jobs, seen=seen)
+        return self._within_budget(plan, seen) if isinstance(plan, Planned) else plan
 
-    def _within_budget(self, plan: Planned, history: History, seen: int | None) -> Planned | Wait | Done:
+    def _within_budget(self, plan: Planned, seen: int | None) -> Plan:
         """Let a job pass that the budget can pay, counting every pending job as far as it may go."""
-        if history.budget is None:
+        budget = self.targets.budget
+        if budget is None:
             return plan
-        hidden = [] if seen is None else [job for job in self._jobs[seen + 1 :] if job.outcome is not None]
+        hidden = self._hidden(seen)
         promised = self._epochs + sum(job.until - job.from_epoch - job.epochs for job in hidden)
-        if promised + plan.job.epochs <= history.budget:
+        if promised + plan.job.epochs <= budget:
             return plan
         return WAIT if self._pending or hidden else DONE
 
-    def _checked_open(self, number: int, history: History) -> Trial:
-        trial = history.open.get(number)
-        if trial is None or trial.state is not State.PAUSED:
-            state = trial.state if trial else "not open"
-            raise StrategyError(f"{self.strategy.name} decided on trial {number}, which is {state}")
-        return trial
-
-    def _checked(self, plan: Planned | Stop | Wait | Done) -> Planned | Stop | Wait | Done:
-        if isinstance(plan, Wait) and not self._pending:
-            raise StrategyError(f"{self.strategy.name} waits although no job is running")
-        return plan
+    def _checked(self, plan: Plan) -> Plan:
+        return check_wait(self.strategy, plan, anything_pending=bool(self._pending))

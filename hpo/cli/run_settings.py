@@ -105,10 +105,10 @@ def _wanted(name: str) -> tuple[type | UnionType, str]:
 def _located(name: str, value: Any, folder: Path) -> Any:
     """Return a value that is a relative path as one that starts from `folder`."""
     if name == "data":
-        return str(folder / value) if Path(value).suffix else value
+        return str(folder / Path(value).expanduser()) if Path(value).suffix else value
     if name == "objective":
         place, _, function = value.rpartition(":")
-        return f"{folder / place}:{function}" if place.endswith(".py") else value
+        return f"{folder / Path(place).expanduser()}:{function}" if place.endswith(".py") else value
     if name == "storage" and "://" not in value:
         return f"sqlite:///{folder / value}"
     if name == "storage" and value.startswith("sqlite:///"):

@@ -18,6 +18,7 @@ class Full(Scheduler):
     """
 
     summary: ClassVar[str] = "Every trial trains for all epochs."
+    looks_back: ClassVar[bool] = False
 
     def decide(self, history: "History") -> Decision:
         """Return Resume for the first trial that was interrupted, else Start while another may start, else DONE."""

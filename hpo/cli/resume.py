@@ -1,0 +1,49 @@
+"""hpo resume: go on with a study."""
+
+import sys
+from pathlib import Path
+
+from hpo.cli.consoles import person
+from hpo.cli.options import (
+    Budget,
+    Format,
+    Formatted,
+    Jobs,
+    OnBackend,
+    Storage,
+    StudyName,
+    Timeout,
+    TrialsToReach,
+)
+from hpo.cli.studies import opened
+
+
+def resume(
+    name: StudyName,
+    *,
+    trials: TrialsToReach = None,
+    budget: Budget = None,
+    timeout: Timeout = None,
+    jobs: Jobs = None,
+    backend: OnBackend = None,
+    storage: Storage = None,
+    form: Formatted = Format.TABLE,
+) -> None:
+    """Go on with a study where it stands, or join it with more workers; --trials is the total to reach."""
+    from hpo.cli.search import Limits, search
+    from storage.studies import COMPLETE
+
+    limits = Limits.of(
+        trials=trials, budget=budget, timeout=timeout, jobs=jobs, backend=None if backend is None else backend.value
+    )
+    sys.path.append(str(Path.cwd()))  # where an objective MODULE:NAME may live
+    with opened(name, storage) as study:
+        say = person().print
+        if study.objective_has_changed:
+            shown = study.spec.objective["shown"]
+            say(f"warning: {shown} is another file than when the study began: old and new values may differ", style="yellow")
+        targets = study.spec.targets
+        say(f"study {study.name}: {study.overview().trials:,} trials so far, seed {study.spec.seed}", style="bold")
+        if study.record.state == COMPLETE and trials in (None, targets.n_trials) and budget in (None, targets.budget):
+            say(f"it is complete: for more, raise --trials above {targets.n_trials}")
+        search(study, limits, form)

@@ -1,0 +1,199 @@
+"""hpo run: a new search."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from hpo.cli.consoles import person, printable
+from hpo.cli.options import Backend, Budget, Format, Formatted, Jobs, OnBackend, Storage, Timeout, TrialsToReach
+
+if TYPE_CHECKING:
+    from hpo.cli.run_settings import RunSettings
+    from hpo.data import Data
+    from hpo.objectives import Objective
+    from hpo.study import Study
+
+TRIALS: Final = 60
+"""How many trials are started where nothing is said; a grid is searched whole."""
+
+
+def run(  # noqa: PLR0917 - Typer tells arguments from options by their type
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA|OBJECTIVE|STUDY.toml",
+            help="A built-in data set, a CSV, Parquet or NPZ file; FILE.py:NAME or MODULE:NAME; or a study file.",
+            show_default=False,
+        ),
+    ],
+    *,
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
+    task: Annotated[str | None, typer.Option(metavar="TASK", help="classification or regression.")] = None,
+    keep: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Keep a column, whatever it looks like.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out.")] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="The study's name. [default: the data's or file's]")] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", "-s", help="Names joined by plus signs: see hpo strategies.")
+    ] = None,
+    trials: TrialsToReach = None,
+    max_epochs: Annotated[int | None, typer.Option(metavar="R", help="The most epochs a trial may train.")] = None,
+    budget: Budget = None,
+    timeout: Timeout = None,
+    jobs: Jobs = None,
+    backend: OnBackend = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same search. [default: a random one]")] = None,
+    metric: Annotated[str | None, typer.Option(help="What to tune for: accuracy, log_loss, rmse, r2, or your own.")] = None,
+    direction: Annotated[str | None, typer.Option(help="minimize or maximize what an objective of your own returns.")] = None,
+    space: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="The space, if not a network's own.")] = None,
+    parallelism: Annotated[
+        int | None, typer.Option(metavar="P", help="Fix the lag of adaptive strategies. [default: the first --jobs]")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="reproducible, or free: results count as they arrive.")] = None,
+    storage: Storage = None,
+    form: Formatted = Format.TABLE,
+) -> None:
+    """Search for good hyperparameters of a network on your data, or of an objective of your own.
+
+    Everything is kept in the database as it happens: after a Ctrl-C or a crash, hpo resume goes on.
+    """
+    from hpo.cli.run_settings import RunSettings
+    from hpo.cli.search import Limits, search
+    from hpo.space_file import load_space
+
+    given = RunSettings(
+        target=target,
+        task=task,
+        keep=tuple(keep or ()),
+        drop=tuple(drop or ()),
+        name=name,
+        strategy=strategy,
+        trials=trials,
+        max_epochs=max_epochs,
+        budget=budget,
+        timeout=timeout,
+        jobs=jobs,
+        backend=None if backend is None else backend.value,
+        seed=seed,
+        metric=metric,
+        direction=direction,
+        space=None if space is None else load_space(space),
+        parallelism=parallelism,
+        order=order,
+        storage=storage,
+    )
+    settings = _about(subject).overridden_by(given)
+    limits = Limits.of(timeout=settings.timeout, jobs=settings.jobs, backend=settings.backend)
+    study = _made(settings)
+    _announce(study)
+    search(study, limits, form)
+
+
+def _about(subject: str) -> "RunSettings":
+    """Return what the subject alone says."""
+    from hpo.cli.run_settings import RunSettings, read_study_file
+    from hpo.errors import SettingError
+
+    path = Path(subject)
+    place, _, function = subject.rpartition(":")
+    if path.suffix == ".toml":
+        return read_study_file(path)
+    if path.suffix == ".py":
+        raise SettingError(f"{subject} is a file; name the objective in it as well, like {subject}:objective")
+    if place and function.replace(".", "").isidentifier():
+        return RunSettings(objective=subject)
+    return RunSettings(data=subject)
+
+
+def _made(settings: "RunSettings") -> "Study":
+    """Return the new study. Raises an HpoError before anything is written when a setting is wrong."""
+    from hpo.study import create_study
+    from strategies import Grid, Strategy, parse_strategy
+
+    objective, name = _objective(settings)
+    strategy = settings.strategy
+    if isinstance(strategy, str):
+        strategy = parse_strategy(strategy)
+    elif strategy is not None:
+        strategy = Strategy.from_dict(strategy)
+    whole_grid = strategy is not None and isinstance(strategy.searcher, Grid)
+    return create_study(
+        settings.name or name,
+        space=settings.space,
+        objective=objective,
+        strategy=strategy,
+        direction=settings.direction,  # type: ignore[arg-type] # create_study checks it
+        metric=settings.metric,
+        storage=settings.storage or "default",
+        seed=settings.seed,
+        max_epochs=settings.max_epochs,
+        n_trials=settings.trials or (None if whole_grid else TRIALS),
+        budget=settings.budget,
+        parallelism=settings.parallelism,
+        order=settings.order or "reproducible",  # type: ignore[arg-type] # likewise
+    )
+
+
+def _objective(settings: "RunSettings") -> "tuple[Objective, str]":
+    """Return what is to be tuned, and a name for the study."""
+    from hpo.errors import SettingError
+
+    if settings.data is not None:
+        if settings.direction is not None:
+            raise SettingError("a network's metric knows its direction: leave --direction out, choose another --metric")
+        return _network(settings), Path(settings.data).stem
+    for option in ("target", "task", "keep", "drop"):
+        if getattr(settings, option):
+            raise SettingError(f"--{option} is about a table, and {settings.objective} is an objective: leave it out")
+    from hpo.sources import load_objective
+
+    reference = str(settings.objective)
+    sys.path.append(str(Path.cwd()))  # where MODULE:NAME is looked for, after all that is installed
+    place = reference.rpartition(":")[0]
+    name = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
+    return load_objective(reference, settings.metric or "value"), name
+
+
+def _network(settings: "RunSettings") -> "Objective":
+    from hpo.data import load_data
+    from hpo.network_objective import NetworkObjective
+
+    data = load_data(
+        settings.data,
+        target=settings.target,
+        task=settings.task,  # type: ignore[arg-type] # load_data checks it
+        keep=settings.keep,
+        drop=settings.drop,
+    )
+    return NetworkObjective(data, metric=settings.metric)
+
+
+def _announce(study: "Study") -> None:
+    """Say what is going to be searched, how, and where it is kept."""
+    from hpo.network_objective import NetworkObjective
+
+    spec, say = study.spec, person().print
+    say(f"study {printable(study.name)}: {printable(str(spec.objective['shown']))}", style="bold")
+    if isinstance(study.objective, NetworkObjective):
+        _describe(study.objective.data)
+    trials = "all points of the grid" if spec.targets.n_trials is None else f"{spec.targets.n_trials:,} trials"
+    budget = "" if spec.targets.budget is None else f", {spec.targets.budget:,} epochs in all"
+    say(f"  search     {spec.strategy.name}: {trials} of at most {spec.targets.max_epochs:,} epochs each{budget}")
+    say(f"  space      {printable(', '.join(study.space.parameters))}")
+    say(f"  goal       {spec.direction} {printable(spec.metric)}")
+    say(f"  seed       {spec.seed} (the same search again: --seed {spec.seed})")
+    say(f"  storage    {study.database.shown_url}")
+
+
+def _describe(data: "Data") -> None:
+    say = person().print
+    rows = [len(part) for part in (data.y_train, data.y_validation, data.y_test)]
+    parts = " + ".join(f"{count:,} {name}" for count, name in zip(rows, ("training", "validation", "test"), strict=True))
+    classes = f" into {data.outputs:,} classes" if data.target.classes is not None else ""
+    say(f"  data       {sum(rows):,} rows ({parts}), {data.inputs:,} features after preprocessing")
+    say(f"  task       {data.task}{classes}: {printable(data.target.name)}")
+    for note in data.notes:
+        say(f"  note       {printable(note)}")
+    for warning in data.warnings:
+        say(f"  warning    {printable(warning)}", style="yellow")

@@ -1,0 +1,95 @@
+"""A search in a terminal: watched, interruptible, and its outcome told. What `run` and `resume` have in common."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Self
+
+import typer
+
+from hpo.cli.consoles import person
+from hpo.cli.durations import parse_duration
+from hpo.cli.options import Format
+from hpo.cli.outcome import outcome, tell
+from hpo.cli.output import write_record
+from hpo.cli.studies import next_command
+from hpo.progress import progress_on
+
+if TYPE_CHECKING:
+    from hpo.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far a search goes this time (None: as the study has it), and with which workers; `timeout` in seconds."""
+
+    trials: int | None = None
+    budget: int | None = None
+    timeout: float | None = None
+    jobs: int
+    backend: str
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        trials: int | None = None,
+        budget: int | None = None,
+        timeout: str | float | None = None,
+        jobs: int | None = None,
+        backend: str | None = None,
+    ) -> Self:
+        """Return the limits that options mean: a worker for each core of ours, a process each, unless told."""
+        seconds = None if timeout is None else parse_duration(str(timeout))
+        return cls(trials=trials, budget=budget, timeout=seconds, jobs=jobs or _cores(), backend=backend or "loky")
+
+
+def search(study: "Study", limits: Limits, form: Format) -> None:
+    """Search, then write the outcome. Exits with 130 when interrupted, with 1 when no trial has a value."""
+    began = monotonic()
+    try:
+        with progress_on(person(), study.database, study.record) as progress, _stdout_for_the_outcome():
+            study.optimize(
+                limits.trials,
+                limits.jobs,
+                timeout=limits.timeout,
+                budget=limits.budget,
+                backend=limits.backend,
+                watcher=progress,
+            )
+        found = outcome(study, monotonic() - began)
+    except KeyboardInterrupt:
+        go_on = next_command(study.database, "resume", study.name)
+        person().print(f"interrupted; what was measured is saved. Go on with: {go_on}")
+        raise typer.Exit(130) from None
+    if form is Format.TABLE:
+        tell(found, study)
+    else:
+        write_record(found, form)
+    study.database.close()
+    if found["value"] is None:
+        raise typer.Exit(1)
+
+
+def _cores() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _stdout_for_the_outcome() -> Iterator[None]:
+    """Within: what objectives print, here and in worker processes, goes to stderr."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,0 +1,110 @@
+"""From a decision to a job: numbers, params, and the checks that hold a strategy to its contract."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from strategies.base import Done, Reason, Resume, Start, Stop, Wait
+from strategies.errors import Exhausted, StrategyError
+from strategies.strategy import Strategy
+from strategies.trial import History, Params, State, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What bounds a study: trials started, epochs of one trial, epochs in all."""
+
+    max_epochs: int
+    n_trials: int | None = None
+    budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Train `trial` from epoch `from_epoch` to epoch `until`: decision `number` of the study.
+
+    `seen` is the last job whose result the decision could see under the lag (-1: none; None: results as they arrived).
+    `outcome` is None until the job has ended; then the state it left its trial in, `end_epoch` epochs old.
+    """
+
+    number: int
+    trial: int
+    from_epoch: int
+    until: int
+    bracket: int = 0
+    rung: int = 0
+    seen: int | None = None
+    outcome: State | None = None
+    end_epoch: int | None = None
+
+    @property
+    def epochs(self) -> int:
+        """The epochs it took, or will take at most."""
+        return (self.until if self.end_epoch is None else self.end_epoch) - self.from_epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A decided job, not yet written down. `params` only when it starts a new trial."""
+
+    job: Job
+    params: Params | None = None
+    parent: int | None = None
+    reason: Reason = field(default_factory=dict)
+
+
+def trial_rng(seed: int, number: int) -> np.random.Generator:
+    """Return the generator a searcher gets for trial `number` of a study seeded `seed`."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number))))
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """Return the seed of trial `number` itself, handed to the objective: 63 bits, independent of `trial_rng`."""
+    return int(np.random.SeedSequence((seed, number, 1)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+Plan = Planned | Stop | Wait | Done
+"""A decision, ready to be written down."""
+
+
+def plan_next(strategy: Strategy, history: History, *, seed: int, job: int, seen: int | None) -> Plan:
+    """Return what `strategy` decides on `history`, as job number `job` if it is one.
+
+    A searcher that is used up ends the search. Raises StrategyError when the strategy breaks its contract.
+    """
+    decision = strategy.scheduler.decide(history)
+    if isinstance(decision, Start):
+        if not history.may_start:
+            raise StrategyError(f"{strategy.name} starts a trial beyond the {history.n_trials} asked for")
+        number = len(history.trials)
+        params = decision.params
+        if params is None:
+            try:
+                params = strategy.searcher.propose(number, history, trial_rng(seed, number))
+            except Exhausted:
+                used_up = replace(history, n_trials=number)
+                return plan_next(strategy, used_up, seed=seed, job=job, seen=seen)
+        started = Job(job, number, 0, decision.until, decision.bracket, decision.rung, seen)
+        return Planned(started, params, decision.parent, decision.reason)
+    if isinstance(decision, Resume):
+        trial = _paused(strategy, decision.trial, history)
+        resumed = Job(job, trial.number, trial.epochs, decision.until, trial.bracket, decision.rung, seen)
+        return Planned(resumed, reason=decision.reason)
+    if isinstance(decision, Stop):
+        _paused(strategy, decision.trial, history)
+    return decision
+
+
+def check_wait(strategy: Strategy, plan: Plan, *, anything_pending: bool) -> Plan:
+    """Return `plan`; raise StrategyError when it waits for nothing, and so would wait for ever."""
+    if isinstance(plan, Wait) and not anything_pending:
+        raise StrategyError(f"{strategy.name} waits although no job is running")
+    return plan
+
+
+def _paused(strategy: Strategy, number: int, history: History) -> Trial:
+    trial = history.open.get(number)
+    if trial is None or trial.state is not State.PAUSED:
+        state = trial.state if trial else "not open"
+        raise StrategyError(f"{strategy.name} decided on trial {number}, which is {state}")
+    return trial
