@@ -37,9 +37,12 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
         return n_jobs if n_jobs > 0 else max((os.cpu_count() or 1) + 1 + n_jobs, 1)
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, **_: Any) -> int:
-        """Prepare for tasks of `parallel`; return the number of processes."""
+        """Prepare for tasks of `parallel`; return the number of processes, but never 1.
+
+        joblib would run a single task right here, and its crash would be ours.
+        """
         self.parallel = parallel
-        return self.effective_n_jobs(n_jobs)
+        return max(self.effective_n_jobs(n_jobs), 2)
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], None] | None = None) -> "Future[Any]":
         """Run `func` in a new process, and again in another whenever that dies."""

@@ -33,6 +33,8 @@ PICTURE_EVERY: Final = 1.0
 """Seconds between two pictures of the best learning curves."""
 LINE_EVERY: Final = 5.0
 """Seconds between two plain lines; a better value is told sooner, yet not within one second of the last line."""
+QUIET_EVERY: Final = 60.0
+"""Seconds between two plain lines while nothing changes."""
 
 _REST: Final = 20  # a look that took t seconds is followed by a pause of at least 20 t
 _BETTER_EVERY: Final = 1.0
@@ -85,13 +87,13 @@ class LineProgress(Progress):
 
     def __init__(self, database: Database, study: StudyRecord, console: Console, clock: Clock = monotonic) -> None:
         super().__init__(database, study, console, clock)
-        self._said_at = -LINE_EVERY
-        self._said: tuple[int, float | None] = (-1, None)
+        self._said_at = -QUIET_EVERY
+        self._said: tuple[float | None, int] = (None, -1)
 
     def _show(self, seen: Overview, seconds: float, *, last: bool) -> None:
-        state = (seen.epochs, None if seen.best is None else seen.best.value)
-        pause = _BETTER_EVERY if state[1] != self._said[1] else LINE_EVERY
-        if state != self._said and (last or seconds - self._said_at >= pause):
+        state = (None if seen.best is None else seen.best.value, seen.epochs)
+        pause = QUIET_EVERY if state == self._said else LINE_EVERY if state[0] == self._said[0] else _BETTER_EVERY
+        if seconds - self._said_at >= pause or (last and state != self._said):
             self._said_at, self._said = seconds, state
             self._console.print(f"{clock_time(seconds)}  {_counts(seen, self._study)}; {_best(seen.best, self._study)}")
 
@@ -102,6 +104,7 @@ class LiveProgress(Progress):
     def __init__(self, database: Database, study: StudyRecord, console: Console, clock: Clock = monotonic) -> None:
         super().__init__(database, study, console, clock)
         self._live = Live(console=console, auto_refresh=False)
+        self._leaving = False
         self._picture: Text | None = None
         self._picture_at = -PICTURE_EVERY
 
@@ -117,8 +120,13 @@ class LiveProgress(Progress):
         finally:
             self._live.stop()
 
+    def interrupted(self) -> None:
+        """Say that the workers are on their way out; no more pictures, so that a second Ctrl-C meets simple code."""
+        super().interrupted()
+        self._leaving = True
+
     def _show(self, seen: Overview, seconds: float, *, last: bool) -> None:
-        if last or seconds - self._picture_at >= PICTURE_EVERY:
+        if not self._leaving and (last or seconds - self._picture_at >= PICTURE_EVERY):
             self._picture_at = seconds
             self._picture = self._draw()
         lines = [Text(_counts(seen, self._study)), Text(_best(seen.best, self._study)), self._picture or Text()]

@@ -26,11 +26,11 @@ def read_ready(moment: Moment, most: int) -> list[Work]:
 def choose(work: Sequence[Work], wanted: Wanted, workers: int) -> list[Work]:
     """Choose what to claim: from the oldest trial on, each with those that train well beside it.
 
-    The oldest trials first: so rungs fill up, and promotions are not kept waiting by later brackets. A share is left to
-    each of the other workers.
+    The oldest trials first: so rungs fill up, and promotions are not kept waiting by later brackets. A stack takes no
+    more than its worker's share of the work, as it can not be divided later.
     """
     share = -(-len(work) // max(1, workers))
-    most = min(wanted.jobs, max(1, share))
+    stack = max(1, min(wanted.stack, share))
     groups: dict[Any, list[Work]] = {}
     for job, params in sorted(work, key=lambda item: item[0].trial):
         key = wanted.key(params)
@@ -38,9 +38,9 @@ def choose(work: Sequence[Work], wanted: Wanted, workers: int) -> list[Work]:
         groups.setdefault(group, []).append((job, params))
     chosen: list[Work] = []
     for members in groups.values():
-        if len(chosen) >= most:
+        if len(chosen) >= wanted.jobs:
             break
-        chosen.extend(members[: wanted.stack])
+        chosen.extend(members[:stack])
     return chosen
 
 

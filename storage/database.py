@@ -1,20 +1,18 @@
 """A database: opening it safely, its transactions, its schema.
 
 SQLite is set up for many processes at once: a write-ahead log (readers never wait), `synchronous=FULL` (a commit
-survives a power cut), and writers that take their turn with `BEGIN IMMEDIATE`. SQLite's own busy handler makes those
-wait longest who have waited longest (its pauses grow), so ours asks again after short random pauses: "database is
-locked" does not occur, and nobody starves.
+survives a power cut), and writers that take turns with `BEGIN IMMEDIATE` (see `turns`): "database is locked" does not
+occur, and nobody starves.
 """
 
 import json
 import os
-import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -23,10 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from storage import tables
 from storage.errors import StorageError
-
-_PATIENCE: Final = 120.0  # seconds a writer asks for its turn before it reports that somebody sits on the database
-_PAUSE: Final = (0.005, 0.0003)  # seconds between two tries, of who has just come and of who has waited long …
-_LONG: Final = 0.1  # … which is so many seconds
+from storage.turns import PATIENCE, take_turn
 
 
 class Database:
@@ -195,38 +190,19 @@ def _to_json(value: Any) -> str:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    _retry(lambda: connection.execute("PRAGMA journal_mode=WAL"))
+    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA busy_timeout=0")
+    connection.execute("PRAGMA busy_timeout=0")  # from now on turns are taken as in `turns`
 
 
 def _begin_sqlite(connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     if connection.get_execution_options().get("hpo_write"):
-        _retry(lambda: driver.execute("BEGIN IMMEDIATE"))
+        folder = Path(connection.engine.url.database or "").parent
+        take_turn(folder, lambda: driver.execute("BEGIN IMMEDIATE"))
     else:
         driver.execute("BEGIN")
-
-
-def _retry(ask: Callable[[], object]) -> None:
-    """Ask again, after short random pauses, while another process holds the lock.
-
-    The longer one has waited the more often one asks: so turns go round, and nobody starves.
-    """
-    began = time.monotonic()
-    while True:
-        try:
-            ask()
-        except sqlite3.OperationalError as error:
-            waited = time.monotonic() - began
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or waited > _PATIENCE:
-                raise
-            first, last = _PAUSE
-            pause = max(last, first * (1 - waited / _LONG))
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - a pause, nothing that anyone could guess
-        else:
-            return
 
 
 def _explain(error: DBAPIError, url: str) -> str:
@@ -237,7 +213,7 @@ def _explain(error: DBAPIError, url: str) -> str:
         "not a database": "it is not an SQLite database: name another file with --storage",
         "malformed": "the file is damaged: restore a copy of it",
         "full": "the disk is full: free some space, then `hpo resume`; what was committed is safe",
-        "locked": f"another program has kept it locked for {_PATIENCE:.0f} s: close that program, then `hpo resume`",
+        "locked": f"another program has kept it locked for {PATIENCE:.0f} s: close that program, then `hpo resume`",
     }
     for sign, what in advice.items():
         if sign in cause.lower():

@@ -15,19 +15,25 @@ def best(
     name: StudyName,
     *,
     save: Annotated[
-        Path | None, typer.Option(metavar="MODEL.hpo", help="Write the best network, with its preprocessing, to a file.")
+        Path | None,
+        typer.Option(metavar="MODEL.hpo", help="Write the best network, with its preprocessing, to a file."),
     ] = None,
     storage: Storage = None,
     form: Formatted = Format.TABLE,
 ) -> None:
-    """Show the best trial: its value and hyperparameters; of a network also how good it is on the test part."""
+    """Show the best trial, and save its network.
+
+    Its value and hyperparameters; of a network also how good it is on the test part of the data.
+    """
     from hpo.cli.outcome import best_found, tell_best
+    from storage.queries import read_curves
 
     with opened(name, storage) as study:
-        number = study.best_trial.number
-        spec = study.spec
+        winner, spec = study.best_trial, study.spec
+        curve = read_curves(study.database, study.record, [winner.number])[winner.number]
+        metrics = next(metrics for epoch, _, metrics, _ in curve if epoch == winner.best_epoch)
         found = {"study": study.name, "metric": spec.metric, "direction": spec.direction, **best_found(study)}
-        found["metrics"] = study.curves_with_metrics(number)
+        found["metrics"] = dict(metrics)
         if form is Format.TABLE:
             tell_best(found)
         else:

@@ -27,7 +27,6 @@ def _console(stream: TextIO) -> Console:
         markup=False,
         highlight=False,
         emoji=False,
-        soft_wrap=False,
     )
 
 

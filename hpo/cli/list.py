@@ -1,17 +1,17 @@
 """hpo list: every study."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hpo.cli.options import Format, Formatted, Storage
 from hpo.cli.output import shown, write_rows
+from hpo.cli.studies import local_time
 
 if TYPE_CHECKING:
     from storage.studies import StudySummary
 
 
 def list_(*, storage: Storage = None, form: Formatted = Format.TABLE) -> None:
-    """List every study: how far it is, and its best value."""
+    """List the studies, with their best values."""
     from hpo.study import open_database
     from storage.studies import StudySummary, list_studies
 
@@ -29,5 +29,12 @@ def list_(*, storage: Storage = None, form: Formatted = Format.TABLE) -> None:
 def _line(study: "StudySummary") -> list[object]:
     total = "" if study.n_trials is None else f" of {study.n_trials:,}"
     best = None if study.best_value is None else f"{study.metric} {shown(study.best_value)}"
-    made = datetime.fromtimestamp(study.created_at).astimezone().strftime("%Y-%m-%d %H:%M")
-    return [study.name, study.state, f"{study.trials:,}{total}", best, study.strategy, study.objective, made]
+    return [
+        study.name,
+        study.state,
+        f"{study.trials:,}{total}",
+        best,
+        study.strategy,
+        study.objective,
+        local_time(study.created_at),
+    ]

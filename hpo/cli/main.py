@@ -6,7 +6,7 @@ Data go to stdout; progress, remarks and errors to stderr. Exit codes: 0 done, 1
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -33,7 +33,7 @@ app = typer.Typer(
     help="Find good hyperparameters in little time, lose nothing, and question the history with plain SQL.",
     epilog="Begin with: hpo run digits",
 )
-for _name, _command in {
+_COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "run": run,
     "resume": resume,
     "list": list_,
@@ -44,7 +44,8 @@ for _name, _command in {
     "sql": sql,
     "predict": predict,
     "strategies": strategies,
-}.items():
+}
+for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 
 

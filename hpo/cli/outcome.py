@@ -1,7 +1,7 @@
 """What a search has found, for programs and for people."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpo.cli.consoles import answers, printable
@@ -62,7 +62,7 @@ def tell(found: Mapping[str, Any], study: "Study") -> None:
     """Tell a person what was found, what it took, where it is, and what may come next."""
     say = answers().print
     tell_best(found)
-    seen, spec = study.overview(), study.spec
+    seen = study.overview()
     all_epochs = found["epochs"] + found["epochs_saved"]
     share = f" ({found['epochs_saved'] / all_epochs:.0%})" if all_epochs else ""
     say(f"trials     {seen.trials:,} ({states_in_words(seen)})")
@@ -70,12 +70,8 @@ def tell(found: Mapping[str, Any], study: "Study") -> None:
     say(f"time       {clock_time(found['seconds'])}")
     say(f"history    {found['storage']}, view {found['view']}")
     say("next")
-    name, network = study.name, spec.objective.get("kind") == "network"
-    say(f"  {next_command(study.database, 'show', name)}")
-    if found["value"] is not None:
-        save = ["--save", f"{re.sub(r'[^\w.-]+', '_', name)}.hpo"] if network else []
-        say(f"  {next_command(study.database, 'best', name, *save)}")
-    say(f"  {next_command(study.database, 'sql', _leaders(study))}")
+    for command in _next(study, found):
+        say(f"  {command}", soft_wrap=True)
 
 
 def tell_best(found: Mapping[str, Any]) -> None:
@@ -90,8 +86,20 @@ def tell_best(found: Mapping[str, Any]) -> None:
     width = max(map(len, found["params"]))
     for name, value in found["params"].items():
         say(f"  {printable(name):{width}}  {shown(value)}")
+    if found.get("metrics"):
+        say(f"metrics    {shown(found['metrics'])}")
     if found["test"] is not None:
         say(f"test part  {shown(found['test'])}")
+
+
+def _next(study: "Study", found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the commands that are worth typing next."""
+    yield next_command(study.database, "show", study.name)
+    if found["value"] is not None:
+        file = re.sub(r"[^\w.-]+", "_", study.name) + ".hpo"
+        save = ["--save", file] if study.spec.objective.get("kind") == "network" else []
+        yield next_command(study.database, "best", study.name, *save)
+    yield next_command(study.database, "sql", _leaders(study))
 
 
 def _leaders(study: "Study") -> str:

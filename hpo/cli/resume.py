@@ -29,7 +29,10 @@ def resume(
     storage: Storage = None,
     form: Formatted = Format.TABLE,
 ) -> None:
-    """Go on with a study where it stands, or join it with more workers; --trials is the total to reach."""
+    """Go on with a study.
+
+    Starts from where it stands; or joins it, with more workers, while it runs. --trials is the total to reach.
+    """
     from hpo.cli.search import Limits, search
     from storage.studies import COMPLETE
 
@@ -41,7 +44,10 @@ def resume(
         say = person().print
         if study.objective_has_changed:
             shown = study.spec.objective["shown"]
-            say(f"warning: {shown} is another file than when the study began: old and new values may differ", style="yellow")
+            say(
+                f"warning: {shown} is another file than when the study began: old and new values may differ",
+                style="yellow",
+            )
         targets = study.spec.targets
         say(f"study {study.name}: {study.overview().trials:,} trials so far, seed {study.spec.seed}", style="bold")
         if study.record.state == COMPLETE and trials in (None, targets.n_trials) and budget in (None, targets.budget):

@@ -1,25 +1,27 @@
 """hpo run: a new search."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from hpo.cli.consoles import person, printable
-from hpo.cli.options import Backend, Budget, Format, Formatted, Jobs, OnBackend, Storage, Timeout, TrialsToReach
+from hpo.cli.options import Budget, Format, Formatted, Jobs, OnBackend, Storage, Timeout, TrialsToReach
 
 if TYPE_CHECKING:
     from hpo.cli.run_settings import RunSettings
     from hpo.data import Data
     from hpo.objectives import Objective
     from hpo.study import Study
+    from strategies import Strategy
 
 TRIALS: Final = 60
 """How many trials are started where nothing is said; a grid is searched whole."""
 
 
-def run(  # noqa: PLR0917 - Typer tells arguments from options by their type
+def run(
     subject: Annotated[
         str,
         typer.Argument(
@@ -31,9 +33,13 @@ def run(  # noqa: PLR0917 - Typer tells arguments from options by their type
     *,
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
     task: Annotated[str | None, typer.Option(metavar="TASK", help="classification or regression.")] = None,
-    keep: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Keep a column, whatever it looks like.")] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Keep a column, whatever it looks like.")
+    ] = None,
     drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out.")] = None,
-    name: Annotated[str | None, typer.Option("--name", "-n", help="The study's name. [default: the data's or file's]")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="The study's name. [default: the data's or file's]")
+    ] = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", "-s", help="Names joined by plus signs: see hpo strategies.")
     ] = None,
@@ -44,8 +50,12 @@ def run(  # noqa: PLR0917 - Typer tells arguments from options by their type
     jobs: Jobs = None,
     backend: OnBackend = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same search. [default: a random one]")] = None,
-    metric: Annotated[str | None, typer.Option(help="What to tune for: accuracy, log_loss, rmse, r2, or your own.")] = None,
-    direction: Annotated[str | None, typer.Option(help="minimize or maximize what an objective of your own returns.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What to tune for: accuracy, log_loss, rmse, r2, or your own.")
+    ] = None,
+    direction: Annotated[
+        str | None, typer.Option(help="minimize or maximize what an objective of your own returns.")
+    ] = None,
     space: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="The space, if not a network's own.")] = None,
     parallelism: Annotated[
         int | None, typer.Option(metavar="P", help="Fix the lag of adaptive strategies. [default: the first --jobs]")
@@ -54,7 +64,7 @@ def run(  # noqa: PLR0917 - Typer tells arguments from options by their type
     storage: Storage = None,
     form: Formatted = Format.TABLE,
 ) -> None:
-    """Search for good hyperparameters of a network on your data, or of an objective of your own.
+    """Search: a network on your data, or an objective of your own.
 
     Everything is kept in the database as it happens: after a Ctrl-C or a crash, hpo resume goes on.
     """
@@ -109,14 +119,10 @@ def _about(subject: str) -> "RunSettings":
 def _made(settings: "RunSettings") -> "Study":
     """Return the new study. Raises an HpoError before anything is written when a setting is wrong."""
     from hpo.study import create_study
-    from strategies import Grid, Strategy, parse_strategy
+    from strategies import Grid
 
     objective, name = _objective(settings)
-    strategy = settings.strategy
-    if isinstance(strategy, str):
-        strategy = parse_strategy(strategy)
-    elif strategy is not None:
-        strategy = Strategy.from_dict(strategy)
+    strategy = _strategy(settings.strategy)
     whole_grid = strategy is not None and isinstance(strategy.searcher, Grid)
     return create_study(
         settings.name or name,
@@ -128,11 +134,20 @@ def _made(settings: "RunSettings") -> "Study":
         storage=settings.storage or "default",
         seed=settings.seed,
         max_epochs=settings.max_epochs,
-        n_trials=settings.trials or (None if whole_grid else TRIALS),
+        n_trials=TRIALS if settings.trials is None and not whole_grid else settings.trials,
         budget=settings.budget,
         parallelism=settings.parallelism,
         order=settings.order or "reproducible",  # type: ignore[arg-type] # likewise
     )
+
+
+def _strategy(written: str | Mapping[str, Any] | None) -> "Strategy | None":
+    """Return the strategy that is named, or described by a table."""
+    from strategies import Strategy, parse_strategy
+
+    if written is None:
+        return None
+    return parse_strategy(written) if isinstance(written, str) else Strategy.from_dict(written)
 
 
 def _objective(settings: "RunSettings") -> "tuple[Objective, str]":
@@ -146,6 +161,8 @@ def _objective(settings: "RunSettings") -> "tuple[Objective, str]":
     for option in ("target", "task", "keep", "drop"):
         if getattr(settings, option):
             raise SettingError(f"--{option} is about a table, and {settings.objective} is an objective: leave it out")
+    if settings.space is None:
+        raise SettingError(f"{settings.objective} needs a space: give --space FILE.toml, with a table [space] in it")
     from hpo.sources import load_objective
 
     reference = str(settings.objective)
@@ -189,7 +206,9 @@ def _announce(study: "Study") -> None:
 def _describe(data: "Data") -> None:
     say = person().print
     rows = [len(part) for part in (data.y_train, data.y_validation, data.y_test)]
-    parts = " + ".join(f"{count:,} {name}" for count, name in zip(rows, ("training", "validation", "test"), strict=True))
+    parts = " + ".join(
+        f"{count:,} {name}" for count, name in zip(rows, ("training", "validation", "test"), strict=True)
+    )
     classes = f" into {data.outputs:,} classes" if data.target.classes is not None else ""
     say(f"  data       {sum(rows):,} rows ({parts}), {data.inputs:,} features after preprocessing")
     say(f"  task       {data.task}{classes}: {printable(data.target.name)}")

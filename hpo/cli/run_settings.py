@@ -1,5 +1,6 @@
 """What a run was asked for: by options, by a study file, or by both."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -89,7 +90,7 @@ def _checked(name: str, value: Any, path: Path) -> Any:
         raise SettingError(f"{path}: {name} = {value!r} should be {what}")
     if name in _LISTS:
         return tuple(items)
-    return _located(name, value, path.absolute().parent)
+    return _located(name, value, path.resolve().parent)
 
 
 def _wanted(name: str) -> tuple[type | UnionType, str]:
@@ -105,12 +106,16 @@ def _wanted(name: str) -> tuple[type | UnionType, str]:
 def _located(name: str, value: Any, folder: Path) -> Any:
     """Return a value that is a relative path as one that starts from `folder`."""
     if name == "data":
-        return str(folder / Path(value).expanduser()) if Path(value).suffix else value
+        return _from(folder, value) if Path(value).suffix else value
     if name == "objective":
         place, _, function = value.rpartition(":")
-        return f"{folder / Path(place).expanduser()}:{function}" if place.endswith(".py") else value
+        return f"{_from(folder, place)}:{function}" if place.endswith(".py") else value
     if name == "storage" and "://" not in value:
-        return f"sqlite:///{folder / value}"
+        return f"sqlite:///{_from(folder, value)}"
     if name == "storage" and value.startswith("sqlite:///"):
-        return f"sqlite:///{folder / value.removeprefix('sqlite:///')}"
+        return f"sqlite:///{_from(folder, value.removeprefix('sqlite:///'))}"
     return value
+
+
+def _from(folder: Path, path: str) -> str:
+    return os.path.normpath(folder / Path(path).expanduser())

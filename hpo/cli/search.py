@@ -63,7 +63,8 @@ def search(study: "Study", limits: Limits, form: Format) -> None:
         found = outcome(study, monotonic() - began)
     except KeyboardInterrupt:
         go_on = next_command(study.database, "resume", study.name)
-        person().print(f"interrupted; what was measured is saved. Go on with: {go_on}")
+        person().print("interrupted; what was measured is saved. Go on with:")
+        person().print(f"  {go_on}", soft_wrap=True)
         raise typer.Exit(130) from None
     if form is Format.TABLE:
         tell(found, study)

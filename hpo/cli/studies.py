@@ -1,6 +1,7 @@
 """Studies as commands meet them: opened by name, and named in the next command."""
 
 import shlex
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,6 +21,11 @@ def opened(name: str, storage: str | None) -> Iterator["Study"]:
         yield study
     finally:
         study.database.close()
+
+
+def local_time(seconds: float) -> str:
+    """Return a moment of the database's clock as people read it, where they are."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def next_command(database: "Database", *words: str) -> str:

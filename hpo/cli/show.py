@@ -1,0 +1,119 @@
+"""hpo show: what a person asks first of a study."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from hpo.cli.consoles import answers, printable
+from hpo.cli.options import Format, Formatted, Storage, StudyName
+from hpo.cli.output import shown, write_record
+from hpo.cli.studies import next_command, opened
+
+if TYPE_CHECKING:
+    from hpo.study import Study
+    from storage.queries import Overview, RunningJob
+
+_STALE: Final = 15.0
+"""Seconds without a sign of life after which a worker is worth a remark: it gives one every 7.5."""
+
+
+def show(name: StudyName, *, storage: Storage = None, form: Formatted = Format.TABLE) -> None:
+    """Show how a study is doing.
+
+    How far it is, how good, how fast, what runs now, what failed and why. Works while it runs.
+    """
+    with opened(name, storage) as study:
+        seen = study.overview()
+        facts = _facts(study, seen)
+        if form is Format.TABLE:
+            _tell(facts, study, seen)
+        else:
+            write_record(facts, form)
+
+
+def _facts(study: "Study", seen: "Overview") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from storage.queries import list_failures
+
+    spec, best, seconds = study.spec, seen.best, seen.train_seconds
+    return {
+        "study": study.name,
+        "state": seen.state,
+        "objective": spec.objective.get("shown"),
+        "strategy": spec.strategy.name,
+        "metric": spec.metric,
+        "direction": spec.direction,
+        "seed": spec.seed,
+        "n_trials": spec.targets.n_trials,
+        "max_epochs": spec.targets.max_epochs,
+        "budget": spec.targets.budget,
+        "trials": {state.value: count for state, count in seen.states.items()},
+        "epochs": seen.epochs,
+        "train_seconds": seconds,
+        "epochs_per_second": seen.epochs / seconds if seconds else None,
+        "trials_per_minute": 60 * seen.trials / seconds if seconds else None,
+        "best": None if best is None else {"trial": best.number, "value": best.value, "params": best.params},
+        "workers": seen.workers,
+        "running": [asdict(job) for job in seen.running],
+        "failures": [asdict(failure) for failure in list_failures(study.database, study.record)],
+        "storage": study.database.shown_url,
+        "view": study.record.view,
+    }
+
+
+def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
+    from hpo.progress import states_in_words
+
+    say, targets = answers().print, study.spec.targets
+    say(f"study {printable(study.name)}: {printable(str(facts['objective']))}", style="bold")
+    total = "" if targets.n_trials is None else f" of {targets.n_trials:,}"
+    epochs = "" if targets.budget is None else f" of {targets.budget:,}"
+    say(f"state      {seen.state}; {facts['strategy']}, seed {facts['seed']}")
+    say(f"trials     {seen.trials:,}{total}{f' ({states_in_words(seen)})' if seen.trials else ''}")
+    say(f"epochs     {seen.epochs:,}{epochs}, at most {targets.max_epochs:,} a trial")
+    if seen.best is not None:
+        say(f"best       {printable(study.spec.metric)} {shown(seen.best.value)} (trial {seen.best.number})")
+        say(f"           {shown(seen.best.params)}")
+    if facts["epochs_per_second"] is not None:
+        per_second, per_minute = _rate(facts["epochs_per_second"]), _rate(facts["trials_per_minute"])
+        say(f"speed      {per_second} epochs a second, {per_minute} trials a minute of training")
+        say(f"training   {seen.train_seconds:,.1f} seconds, over all workers")
+    _tell_running(seen)
+    _tell_failures(facts, study)
+    say(f"history    {facts['storage']}, view {facts['view']}")
+    say(f"next       {_next(study, seen)}", soft_wrap=True)
+
+
+def _rate(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"  # noqa: PLR2004 - three digits either way
+
+
+def _tell_running(seen: "Overview") -> None:
+    say = answers().print
+    if seen.workers:
+        say(f"workers    {seen.workers:,}")
+    for job in seen.running:
+        say(f"  trial {job.trial}, epoch {job.epochs} of {job.until_epoch}, by {printable(job.worker)}{_silence(job)}")
+
+
+def _silence(job: "RunningJob") -> str:
+    return f"; no sign of life for {job.since_seen:.0f} s" if job.since_seen > _STALE else ""
+
+
+def _tell_failures(facts: dict[str, Any], study: "Study") -> None:
+    say = answers().print
+    if not facts["failures"]:
+        return
+    say("failed")
+    for failure in facts["failures"]:
+        say(f"  {failure['count']:,} × {printable(failure['error'])} (trial {failure['example']})")
+    example = str(facts["failures"][0]["example"])
+    say(f"  traceback: {next_command(study.database, 'trials', study.name, '--trial', example)}", soft_wrap=True)
+
+
+def _next(study: "Study", seen: "Overview") -> str:
+    from storage.studies import COMPLETE
+
+    if seen.state != COMPLETE:
+        return next_command(study.database, "resume", study.name)
+    more = str(2 * seen.trials) if study.spec.targets.n_trials is not None else "N"
+    return next_command(study.database, "resume", study.name, "--trials", more)

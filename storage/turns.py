@@ -1,0 +1,77 @@
+"""Turns at an SQLite database: who waits to write gets there soon, and in about the order of coming.
+
+SQLite lets a writer in that asks while no other writes. Its own busy handler makes those pause longest who have waited
+longest, so with many writers some wait for seconds. Here one of those who wait is next (it holds an advisory lock on
+the database's folder) and asks SQLite often; the others ask to be next, more often the longer they have waited. Whoever
+is killed while it is next lets go of the lock; whoever merely sleeps is passed after a while. All of that is courtesy:
+that one writes at a time is SQLite's doing.
+"""
+
+import os
+import random
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+if sys.platform != "win32":
+    import fcntl
+
+PATIENCE: Final = 120.0
+"""Seconds after which a writer reports that somebody sits on the database."""
+
+_NEXT_PAUSE: Final = 0.0002  # seconds between two questions of the one who is next
+_FIRST_PAUSE: Final = 0.010  # seconds between the others' questions, of one who has just come
+_AGEING: Final = 20.0  # how much more often one asks for each second one has waited
+_PASS_AFTER: Final = 1.0  # seconds after which one does not trust that the next one is awake
+
+
+def take_turn(folder: Path, begin: Callable[[], object]) -> None:
+    """Call `begin` until it finds the database free. Raises what it raises otherwise, or after PATIENCE."""
+    if _succeeds(begin, patient=True):
+        return
+    came = time.monotonic()
+    with _queue(folder) as is_next:
+        while True:
+            waited = time.monotonic() - came
+            first = is_next()
+            if (first or waited > _PASS_AFTER) and _succeeds(begin, patient=waited < PATIENCE):
+                return
+            pause = _NEXT_PAUSE if first else _FIRST_PAUSE / (1 + _AGEING * waited)
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - nothing that anyone could gain by guessing
+
+
+def _succeeds(begin: Callable[[], object], *, patient: bool) -> bool:
+    try:
+        begin()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or not patient:
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def _queue(folder: Path) -> Iterator[Callable[[], bool]]:
+    """Give a question: am I next? Once the answer has been yes it stays so until the end of the block."""
+    if sys.platform == "win32":  # no such lock there: everybody asks SQLite
+        yield lambda: True
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    holding = False
+
+    def is_next() -> bool:
+        nonlocal holding
+        if not holding:
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                holding = True
+        return holding
+
+    try:
+        yield is_next
+    finally:
+        os.close(handle)
