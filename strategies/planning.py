@@ -1,6 +1,7 @@
 """From a decision to a job: numbers, params, and the checks that hold a strategy to its contract."""
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -58,6 +59,7 @@ def trial_rng(seed: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number))))
 
 
+@lru_cache(maxsize=1024)  # asked for when a trial is written down, and again when it is claimed
 def trial_seed(seed: int, number: int) -> int:
     """Return the seed of trial `number` itself, handed to the objective: 63 bits, independent of `trial_rng`."""
     return int(np.random.SeedSequence((seed, number, 1)).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -28,7 +28,7 @@ Storage = Annotated[
     typer.Option(
         "--storage",
         metavar="URL",
-        help="The database: an SQLAlchemy URL, or an SQLite file's path. [default: HPO_STORAGE, else sqlite:///hpo.db]",
+        help="The database: an SQLAlchemy URL, or an SQLite file's path (default: HPO_STORAGE, else sqlite:///hpo.db).",
         show_default=False,
     ),
 ]
@@ -38,7 +38,13 @@ Formatted = Annotated[
 ]
 
 TrialsToReach = Annotated[
-    int | None, typer.Option("--trials", metavar="N", help="The total of trials to start.", show_default=False)
+    int | None,
+    typer.Option(
+        "--trials",
+        metavar="N",
+        help="The total of trials to start (a new study: 60, or the whole grid).",
+        show_default=False,
+    ),
 ]
 Budget = Annotated[
     int | None, typer.Option("--budget", metavar="EPOCHS", help="A bound on epochs in all.", show_default=False)
@@ -49,9 +55,9 @@ Timeout = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", metavar="J", help="Workers side by side. [default: one a core]", show_default=False),
+    typer.Option("--jobs", "-j", metavar="J", help="Workers side by side (default: one a core).", show_default=False),
 ]
 OnBackend = Annotated[
     Backend | None,
-    typer.Option("--backend", help="Workers are processes (loky) or threads. [default: loky]", show_default=False),
+    typer.Option("--backend", help="Workers are processes (loky) or threads (default: loky).", show_default=False),
 ]

@@ -38,7 +38,7 @@ def run(
     ] = None,
     drop: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out.")] = None,
     name: Annotated[
-        str | None, typer.Option("--name", "-n", help="The study's name. [default: the data's or file's]")
+        str | None, typer.Option("--name", "-n", help="The study's name (default: the data's or file's).")
     ] = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", "-s", help="Names joined by plus signs: see hpo strategies.")
@@ -49,7 +49,7 @@ def run(
     timeout: Timeout = None,
     jobs: Jobs = None,
     backend: OnBackend = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same search. [default: a random one]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same search (default: a random one).")] = None,
     metric: Annotated[
         str | None, typer.Option(help="What to tune for: accuracy, log_loss, rmse, r2, or your own.")
     ] = None,
@@ -58,7 +58,7 @@ def run(
     ] = None,
     space: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="The space, if not a network's own.")] = None,
     parallelism: Annotated[
-        int | None, typer.Option(metavar="P", help="Fix the lag of adaptive strategies. [default: the first --jobs]")
+        int | None, typer.Option(metavar="P", help="Fix the lag of adaptive strategies (default: the first --jobs).")
     ] = None,
     order: Annotated[str | None, typer.Option(help="reproducible, or free: results count as they arrive.")] = None,
     storage: Storage = None,
@@ -194,9 +194,10 @@ def _announce(study: "Study") -> None:
     say(f"study {printable(study.name)}: {printable(str(spec.objective['shown']))}", style="bold")
     if isinstance(study.objective, NetworkObjective):
         _describe(study.objective.data)
-    trials = "all points of the grid" if spec.targets.n_trials is None else f"{spec.targets.n_trials:,} trials"
-    budget = "" if spec.targets.budget is None else f", {spec.targets.budget:,} epochs in all"
-    say(f"  search     {spec.strategy.name}: {trials} of at most {spec.targets.max_epochs:,} epochs each{budget}")
+    trials = "every point of the grid" if spec.targets.n_trials is None else f"trials: {spec.targets.n_trials:,}"
+    budget = "" if spec.targets.budget is None else f", up to {spec.targets.budget:,} in all"
+    say(f"  search     {spec.strategy.name}, {trials}")
+    say(f"  epochs     up to {spec.targets.max_epochs:,} a trial{budget}")
     say(f"  space      {printable(', '.join(study.space.parameters))}")
     say(f"  goal       {spec.direction} {printable(spec.metric)}")
     say(f"  seed       {spec.seed} (the same search again: --seed {spec.seed})")
