@@ -60,7 +60,8 @@ class Progress(Watcher):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._look(last=True)
+        if kind is None or issubclass(kind, KeyboardInterrupt):
+            self._look(last=True)
 
     def update(self) -> None:
         """Look, if it is time to."""

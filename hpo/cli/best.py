@@ -34,10 +34,11 @@ def best(
         metrics = next(metrics for epoch, _, metrics, _ in curve if epoch == winner.best_epoch)
         found = {"study": study.name, "metric": spec.metric, "direction": spec.direction, **best_found(study)}
         found["metrics"] = dict(metrics)
+        model = None if save is None else study.best_model()
         if form is Format.TABLE:
             tell_best(found)
         else:
             write_record(found, form)
-        if save is not None:
-            study.best_model().save(save)
+        if save is not None and model is not None:
+            model.save(save)
             person().print(f"saved {save}; use it with: hpo predict {save} TABLE")

@@ -43,8 +43,6 @@ class RunSettings:
     storage: str | None = None
 
     def __post_init__(self) -> None:
-        if self.jobs is not None and self.jobs < 1:
-            raise SettingError(f"jobs = {self.jobs}: give a number of workers above 0")
         if self.backend not in (None, "loky", "threading"):
             raise SettingError(f"backend = {self.backend!r}: use 'loky' (processes) or 'threading'")
         mine, others = ("data", "objective") if self.data is not None else ("objective", "data")

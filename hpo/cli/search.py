@@ -42,7 +42,14 @@ class Limits:
         jobs: int | None = None,
         backend: str | None = None,
     ) -> Self:
-        """Return the limits that options mean: a worker for each core of ours, a process each, unless told."""
+        """Return the limits that options mean: a worker for each core of ours, a process each, unless told.
+
+        Raises SettingError for a time or a number of workers that cannot be.
+        """
+        from hpo.errors import SettingError
+
+        if jobs is not None and jobs < 1:
+            raise SettingError(f"jobs = {jobs}: give a number of workers above 0")
         seconds = None if timeout is None else parse_duration(str(timeout))
         return cls(trials=trials, budget=budget, timeout=seconds, jobs=jobs or _cores(), backend=backend or "loky")
 
