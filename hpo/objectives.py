@@ -19,7 +19,8 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from contextlib import suppress
+from math import inf, isfinite, prod
 from numbers import Real
 from typing import Any, ClassVar, Final, Literal
 
@@ -28,6 +29,8 @@ from strategies import Params, Space
 
 DEFAULT_EPOCHS: Final = 100
 """The most a trial of a generator or a class trains, where nothing else is said."""
+
+_END: Final = object()  # what a session gets in place of a value when its trial has no further epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,19 @@ class UserObjective(Objective):
         self.kind = _kind(target)
         self.source = source
         self.metric = metric
-        self.resumable = self.kind == "class" and hasattr(target, "state") and hasattr(target, "restore")
+        can = [callable(getattr(target, name, None)) for name in ("state", "restore")]
+        self.resumable = self.kind == "class" and all(can)
         self.epochs = 1 if self.kind == "function" else DEFAULT_EPOCHS
         self._target = target
         self._takes_seed = _takes_seed(target)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to a worker as a place to load from, if there is one: the worker imports it afresh."""
-        if "path" in self.source or "module" in self.source:
+        """Travel to a worker as a place to import from, if there is one.
+
+        What a script defines travels by itself: to import a script is to run it.
+        """
+        scripted = getattr(self._target, "__module__", None) == "__main__"
+        if not scripted and ("path" in self.source or "module" in self.source):
             from hpo.sources import find_objective
 
             return find_objective, (dict(self.source), self.metric)
@@ -135,13 +143,14 @@ class _UserSession(Session):
 
     @abstractmethod
     def _advance(self) -> Any:
-        """Return what the user's code gives for the next epoch; raise StopIteration at its end."""
+        """Return what the user's code gives for the next epoch, or _END."""
 
     def train_epoch(self) -> list[EpochResult]:
         try:
-            value, metrics = read_value(self._advance(), self._metric)
-        except StopIteration:
-            return [EpochResult()]
+            returned = self._advance()
+            if returned is _END:
+                return [EpochResult()]
+            value, metrics = read_value(returned, self._metric)
         except ObjectiveError as error:
             return [EpochResult(error=str(error))]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
@@ -162,7 +171,7 @@ class _FunctionSession(_UserSession):
 
     def _advance(self) -> Any:
         if self._call is None:
-            raise StopIteration
+            return _END
         call, self._call = self._call, None
         return call()
 
@@ -177,14 +186,15 @@ class _GeneratorSession(_UserSession):
         try:
             value = next(self._generator)
         except StopIteration:
-            if not self._yielded:
-                raise ObjectiveError("the objective yielded nothing: yield a number after each epoch") from None
-            raise
+            if self._yielded:
+                return _END
+            raise ObjectiveError("the objective yielded nothing: yield a number after each epoch") from None
         self._yielded = True
         return value
 
     def drop(self, index: int) -> None:  # noqa: ARG002 - there is one trial
-        self._generator.close()
+        with suppress(Exception, SystemExit):  # what the user's code does on its way out changes nothing any more
+            self._generator.close()
 
 
 class _ClassSession(_UserSession):
@@ -231,10 +241,13 @@ def failure(error: BaseException) -> EpochResult:
 
 
 def _number(value: Any, what: str) -> float:
-    scalar = value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+    scalar = value.item() if hasattr(value, "item") and prod(getattr(value, "shape", ())) == 1 else value
     if isinstance(scalar, bool) or not isinstance(scalar, Real):
         raise ObjectiveError(f"{what} is {value!r:.80}, a {type(value).__name__}: it must be a number")
-    return float(scalar)
+    try:
+        return float(scalar)
+    except OverflowError:  # a whole number beyond all floats
+        return inf
 
 
 def _kind(target: Any) -> str:
@@ -252,9 +265,19 @@ def _kind(target: Any) -> str:
 
 
 def _takes_seed(target: Callable[..., Any]) -> bool:
+    """Tell whether there is a second parameter to hand the seed to; raises ObjectiveError when it cannot be called."""
     try:
-        parameters = list(inspect.signature(target).parameters.values())
+        signature = inspect.signature(target)
     except (TypeError, ValueError):  # a built-in without a signature
         return False
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return len(positional) > 1 and (positional[1].default is inspect.Parameter.empty or positional[1].name == "seed")
+    positional = [p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    takes = len(positional) > 1 and (positional[1].default is inspect.Parameter.empty or positional[1].name == "seed")
+    try:
+        signature.bind(*("params", "seed")[: 1 + takes])
+    except TypeError as error:
+        name = getattr(target, "__qualname__", type(target).__qualname__)
+        raise ObjectiveError(
+            f"{name}{signature} cannot be called with params, or with params and a seed ({error}): "
+            "let its first parameter be the dict of params and its second, if it wants one, the seed"
+        ) from error
+    return takes

@@ -10,7 +10,6 @@
 import hashlib
 import importlib
 import importlib.util
-import inspect
 import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -18,10 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from hpo.errors import ObjectiveError
+from hpo.errors import HpoError, ObjectiveError
 from hpo.objectives import Objective, UserObjective
 
 OURS: Final = ("hpo", "network", "strategies", "storage")
+_HOME: Final = Path(__file__).resolve().parent.parent
 
 
 def as_objective(target: Objective | Callable[..., Any], metric: str = "value") -> Objective:
@@ -31,6 +31,11 @@ def as_objective(target: Objective | Callable[..., Any], metric: str = "value") 
 
 def find_objective(source: Mapping[str, Any], metric: str = "value") -> Objective:
     """Return the objective that `source` describes. Raises ObjectiveError when it is not there any more."""
+    if source.get("kind") == "none":
+        raise ObjectiveError(
+            "this study has no objective: it is driven by ask() and tell(); or give it one: "
+            "load_study(name, objective=...)"
+        )
     if source.get("kind") == "network":
         from hpo.network_objective import NetworkObjective
 
@@ -40,18 +45,17 @@ def find_objective(source: Mapping[str, Any], metric: str = "value") -> Objectiv
     if "module" in source:
         try:
             module = importlib.import_module(source["module"])
-        except ImportError as error:
+        except (Exception, SystemExit) as error:
             raise ObjectiveError(
-                f"the objective {source['shown']} is gone: the module {source['module']} cannot be imported ({error}); "
-                "bring it back, or give the objective again: load_study(name, objective=...)"
+                f"the module {source['module']} of the objective {source['shown']} cannot be imported "
+                f"({type(error).__name__}: {error}); bring it back, or give the objective again: "
+                "load_study(name, objective=...)"
             ) from error
         return UserObjective(_named(module, str(source["name"]), str(source["module"])), source, metric)
-    what = (
-        f"the objective {source['shown']} was defined where it cannot be found again"
-        if "shown" in source
-        else ("this study has no objective: it is driven by ask() and tell()")
+    raise ObjectiveError(
+        f"the objective {source['shown']} was defined where it cannot be found again; "
+        "give it: load_study(name, objective=...)"
     )
-    raise ObjectiveError(f"{what}; give it: load_study(name, objective=...)")
 
 
 def load_objective(reference: str, metric: str = "value") -> Objective:
@@ -65,27 +69,17 @@ def load_objective(reference: str, metric: str = "value") -> Objective:
 
 
 def describe(target: Any) -> dict[str, Any]:
-    """Return where a function or class of the user's comes from."""
+    """Return where a function or class of the user's comes from: a place only if that very object is to be had there."""
     name = getattr(target, "__qualname__", type(target).__qualname__)
     module = getattr(target, "__module__", None) or ""
-    shown = f"{module}:{name}"
-    if "<" in name or not hasattr(target, "__qualname__"):
-        return {"kind": "user", "shown": shown}
-    try:
-        path = Path(inspect.getfile(target)).resolve()
-    except (TypeError, OSError):
-        return {"kind": "user", "shown": shown}
-    if module == "__main__":
-        if not path.is_file() or path.suffix != ".py":
-            return {"kind": "user", "shown": shown}
-        return {
-            "kind": "user",
-            "path": str(path),
-            "name": name,
-            "sha256": _sha256(path),
-            "shown": f"{path.name}:{name}",
-        }
-    return {"kind": "user", "module": module, "name": name, "shown": shown}
+    unnamed = {"kind": "user", "shown": f"{module}:{name}"}
+    loaded = sys.modules.get(module)
+    if loaded is None or _attribute(loaded, name) != target:
+        return unnamed
+    if module != "__main__":
+        return unnamed | {"module": module, "name": name}
+    path = Path(getattr(loaded, "__file__", None) or "").resolve()
+    return _in_file(path, name) if path.is_file() and path.suffix == ".py" else unnamed
 
 
 def has_changed(source: Mapping[str, Any]) -> bool:
@@ -100,15 +94,18 @@ def _from_file(path: Path, name: str, metric: str) -> Objective:
         raise ObjectiveError(
             f"there is no file {path}: the objective {name!r} was to come from it; bring it back or name another"
         )
-    source = {"kind": "user", "path": str(path), "name": name, "sha256": _sha256(path), "shown": f"{path.name}:{name}"}
-    return UserObjective(_named(_load(path), name, path.name), source, metric)
+    return UserObjective(_named(_load(path), name, path.name), _in_file(path, name), metric)
+
+
+def _in_file(path: Path, name: str) -> dict[str, Any]:
+    return {"kind": "user", "path": str(path), "name": name, "sha256": _sha256(path), "shown": f"{path.name}:{name}"}
 
 
 def _load(path: Path) -> ModuleType:
     """Run a file as a module of its own; its folder's other modules can be imported, after ours."""
-    for name in OURS:
-        rival = path.parent / f"{name}.py"
-        if rival.exists() and rival != path:
+    rivals = [path.parent / place for name in OURS for place in (f"{name}.py", f"{name}/__init__.py")]
+    for rival in rivals:
+        if rival.exists() and rival != path and path.parent != _HOME:
             raise ObjectiveError(
                 f"{rival} has the name of a package of this program, so neither can import its own: rename it"
             )
@@ -124,19 +121,29 @@ def _load(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[unique]
-        raise ObjectiveError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        hint = (
+            "; what it does as a script belongs under `if __name__ == '__main__':`"
+            if isinstance(error, HpoError | SystemExit)
+            else ""
+        )
+        raise ObjectiveError(f"{path} cannot be loaded: {type(error).__name__}: {error}{hint}") from error
     return module
 
 
 def _named(module: ModuleType, name: str, where: str) -> Any:
-    target: Any = module
-    for part in name.split("."):
-        target = getattr(target, part, None)
+    target = _attribute(module, name)
     if target is None:
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(names[:10]) or 'no function at all'}"
         raise ObjectiveError(f"{where} has no {name!r}; {hint}")
+    return target
+
+
+def _attribute(module: ModuleType, name: str) -> Any:
+    target: Any = module
+    for part in name.split("."):
+        target = getattr(target, part, None)
     return target
 
 

@@ -24,8 +24,8 @@ PATIENCE: Final = 120.0
 """Seconds after which a writer reports that somebody sits on the database."""
 
 _NEXT_PAUSE: Final = 0.0002  # seconds between two questions of the one who is next
-_FIRST_PAUSE: Final = 0.010  # seconds between the others' questions, of one who has just come
-_AGEING: Final = 20.0  # how much more often one asks for each second one has waited
+_FIRST_PAUSE: Final = 0.015  # seconds between the others' questions, of one who has just come
+_AGEING: Final = 15.0  # how much more often one asks for each second one has waited
 _PASS_AFTER: Final = 1.0  # seconds after which one does not trust that the next one is awake
 
 
