@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from hpo.errors import (
         StudyNotFound as StudyNotFound,
     )
+    from hpo.errors import (
+        WorkerError as WorkerError,
+    )
     from hpo.model import Model as Model
     from hpo.model import load_model as load_model
     from hpo.network_objective import NetworkObjective as NetworkObjective
@@ -159,7 +162,7 @@ _HOMES: Final = {
     "hpo.data": "Data DataError load_data",
     "hpo.errors": (
         "CheckpointError Exhausted HpoError NetworkError ObjectiveError SettingError SpaceError StorageError "
-        "StrategyError StudyExists StudyNotFound"
+        "StrategyError StudyExists StudyNotFound WorkerError"
     ),
     "hpo.model": "Model load_model",
     "hpo.network_objective": "NetworkObjective default_space",

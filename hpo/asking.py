@@ -8,12 +8,13 @@ again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hpo.errors import Exhausted, SettingError
 from hpo.objectives import read_value
 from storage.database import Database
+from storage.queries import read_curves
 from storage.studies import StudyRecord
 from storage.work import Claim, Measurement, Progress, Report, Wanted
 from storage.workers import Worker, list_dead, register
@@ -53,13 +54,13 @@ class Asking:
             raise Exhausted(f"the study {self._study.spec.name!r} is complete: there is nothing left to ask for")
         if not exchange.claims:
             raise SettingError("there is nothing to ask for before one of the asked trials is told")
-        (claim,) = exchange.claims
+        claim = self._as_told(exchange.claims[0])
         self._asked[claim.job.trial] = claim
         return AskedTrial(claim.job.trial, claim.params, claim.seed, claim.epochs, claim.job.until)
 
     def tell(self, trial: AskedTrial | int, value: Any, *, error: str | None = None) -> None:
         """Report a value (or those of several epochs), or an error. Raises ObjectiveError, SettingError."""
-        number = trial if isinstance(trial, int) else trial.number
+        number = trial.number if isinstance(trial, AskedTrial) else trial
         claim = self._asked.get(number)
         if claim is None:
             raise SettingError(f"trial {number} has not been asked for here, or has been told already")
@@ -69,6 +70,12 @@ class Asking:
             report = Report(Progress(claim, claim.curve, claim.seconds), State.FAILED, error=error)
         self._worklist.exchange([report], Wanted(jobs=0))
         del self._asked[number]
+
+    def _as_told(self, claim: Claim) -> Claim:
+        """Return the claim with all epochs told so far: whoever evaluates by hand keeps the trial's state as well."""
+        told = read_curves(self._database, self._study, [claim.job.trial]).get(claim.job.trial, ())
+        curve = tuple(value for _, value, _, _ in told)[: claim.job.from_epoch]
+        return replace(claim, epochs=len(curve), curve=curve)
 
     def _told(self, claim: Claim, value: Any) -> Report:
         several = isinstance(value, Iterable) and not isinstance(value, str | Mapping) and getattr(value, "ndim", 1) > 0

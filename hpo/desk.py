@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from storage.work import Checkpoint, Claim, Exchange, Measurement, Progress, Report, Wanted
 from storage.worklist import Worklist
-from strategies import History, HpoError, Job, State
+from strategies import History, Job, State
 
 BEAT: Final = 0.2
 """Seconds between two heartbeats: what is measured is written within two of them."""
@@ -57,7 +57,7 @@ class Desk:
         self._training: dict[int, Run] = {}  # by job number
         self._reports: list[Report] = []
         self._laid_out = self._renewed = self._reported = self._recorded = monotonic()
-        self._error: HpoError | None = None
+        self._error: Exception | None = None
 
     # --- the trainer's side ---------------------------------------------------------------------------------------
 
@@ -66,9 +66,10 @@ class Desk:
         with self._lock:
             if self._error is not None:
                 raise self._error
-            reports, self._reports = self._reports, []
             self._renewed = self._reported = self._recorded = monotonic()
-            return self._worklist.exchange(reports, wanted, dead)
+            exchange = self._worklist.exchange(tuple(self._reports), wanted, dead)
+            self._reports.clear()
+            return exchange
 
     def history(self, job: Job) -> History:
         """Return what the decision that made `job` had seen."""
@@ -143,7 +144,7 @@ class Desk:
                 self._record()
                 if self._reports and monotonic() - self._reported > BEAT:
                     self.exchange(Wanted(jobs=0))
-        except HpoError as error:
+        except Exception as error:  # noqa: BLE001 - the trainer raises it again
             self._error = error
             self._stopping.set()
 

@@ -9,6 +9,7 @@ HpoError                    whatever a person can mend; its message says what is
 │   ├── StudyExists         a study of that name is there already
 │   └── CheckpointError     a state that cannot be kept, or a damaged checkpoint
 ├── ObjectiveError          an objective that cannot be used, or not be found again
+├── WorkerError             worker processes that cannot be had, or that die again and again
 ├── SettingError            a study's setting that cannot be: a target, a direction, a number of workers
 ├── DataError               a data set that cannot be read, or not be learned from
 └── ModelError              a saved model that is damaged, foreign, or does not fit the table it is given
@@ -23,6 +24,10 @@ from strategies.errors import Exhausted, HpoError, SpaceError, StrategyError
 
 class ObjectiveError(HpoError, ValueError):
     """An objective that cannot be used as one, or that cannot be found again."""
+
+
+class WorkerError(HpoError, RuntimeError):
+    """Worker processes that cannot be started, or that die again and again."""
 
 
 class SettingError(HpoError, ValueError):
@@ -41,4 +46,5 @@ __all__ = [
     "StrategyError",
     "StudyExists",
     "StudyNotFound",
+    "WorkerError",
 ]

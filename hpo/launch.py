@@ -152,15 +152,15 @@ def work(launch: Launch, launcher: str, launcher_pid: int) -> None:
         if os.getpid() == launcher_pid:
             loop.run()
             return
-        with threadpool_limits(1), _child_of(launcher_pid, loop.stopping):
+        with threadpool_limits(1), _child_of(launcher_pid if launch.backend == "loky" else None, loop.stopping):
             loop.run()
     finally:
         database.close()
 
 
 @contextmanager
-def _child_of(parent: int, stopping: threading.Event) -> Iterator[None]:
-    """Leave Ctrl-C to the launcher, take SIGTERM as a wish to leave, and leave when the launcher is no more."""
+def _child_of(parent: int | None, stopping: threading.Event) -> Iterator[None]:
+    """Leave Ctrl-C to the launcher, take SIGTERM as a wish to leave, and leave when `parent` is no more."""
     over = threading.Event()
 
     def watch_parent() -> None:
@@ -172,7 +172,7 @@ def _child_of(parent: int, stopping: threading.Event) -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    if os.getppid() == parent:
+    if parent is not None:
         threading.Thread(target=watch_parent, daemon=True).start()
     try:
         yield

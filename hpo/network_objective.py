@@ -1,6 +1,7 @@
 """The built-in objective: a neural network on a data set."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -9,6 +10,7 @@ import numpy as np
 from hpo.errors import ObjectiveError
 from hpo.objectives import Beginning, EpochResult, Objective, Session
 from network import Architecture, Epoch, Member, NetworkError, Training
+from network.errors import check_whole
 from strategies import Choice, Float, Int, Params, Space, Value
 
 if TYPE_CHECKING:
@@ -57,9 +59,10 @@ def default_space() -> Space:
 class NetworkObjective(Objective):
     """A fully connected network on a data set; its value is a metric on the validation part.
 
-    `data` is a built-in set's name, a file's path, a DataFrame, arrays (X, y) or a `Data`. Further settings (see
-    `DEFAULTS`) fix what the space does not search. Metrics: "accuracy" and "log_loss" for classification, "rmse" (in
-    the target's own units) and "r2" for regression; the first of each is the default.
+    `data` is a built-in set's name, a file's path, a DataFrame, arrays (X, y) or a `Data`; `target`, `task`, `keep`,
+    `drop`, `validation`, `test` and `seed` (of the split) are as in `load_data`. Further settings (see `DEFAULTS`) fix
+    what the space does not search. Metrics: "accuracy" and "log_loss" for classification, "rmse" (in the target's own
+    units) and "r2" for regression; the first of each is the default. Raises DataError and ObjectiveError.
     """
 
     kind = "network"
@@ -73,19 +76,26 @@ class NetworkObjective(Objective):
         *,
         target: str | None = None,
         task: Any = None,
+        keep: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        validation: float = 0.2,
+        test: float = 0.2,
         seed: int = 0,
         metric: str | None = None,
         **settings: Value,
     ) -> None:
-        from hpo.data import Data, load_data
-
-        loaded = data if isinstance(data, Data) else load_data(data, target=target, task=task, seed=seed)
+        loaded = _loaded(
+            data, target=target, task=task, keep=keep, drop=drop, validation=validation, test=test, seed=seed
+        )
         self._data: Data | None = loaded
         self._arrays = loaded.arrays()
         self._loss = "cross_entropy" if loaded.task == "classification" else "squared_error"
         self._scale = float(loaded.target.scale)
         self._outputs = loaded.outputs
-        self._settings = _checked_names(settings, "setting")
+        self._settings: dict[str, Value] = {}
+        for name, value in _checked_names(settings, "setting").items():
+            self._check_value(f"setting {name!r} is {value!r}", name, value)
+        self._settings = dict(settings)
         choices = _OF_TASK[loaded.task]
         self.metric = metric or choices[0]
         if self.metric not in choices:
@@ -119,20 +129,21 @@ class NetworkObjective(Objective):
 
     def without_fixed(self, space: Space) -> Space:
         """Return `space` without the parameters that the settings fix, and those that hang on them."""
-        kept = {name: domain for name, domain in space.parameters.items() if name not in self._settings}
         gone = set(self._settings)
-        return Space({name: domain for name, domain in kept.items() if not gone & set(domain.when or {})})
+        for name in space.parents_first:
+            if any(parent in gone for parent, _ in space.conditions[name]):
+                gone.add(name)
+        return Space({name: domain for name, domain in space.parameters.items() if name not in gone})
 
     def check(self, space: Space) -> None:
         """Raise ObjectiveError when a network has no such setting, or cannot take one of its values."""
-        _checked_names(space.parameters, "parameter")
-        for name, domain in space.parameters.items():
-            values = domain.values if isinstance(domain, Choice) else (domain.low, domain.high)
-            for value in values:
-                try:
-                    self._network({**self._settings, name: value}, seed=0)
-                except (NetworkError, TypeError, ValueError) as error:
-                    raise ObjectiveError(f"parameter {name!r} may be {value!r}, but: {error}") from error
+        for name, domain in _checked_names(space.parameters, "parameter").items():
+            if name in self._settings:
+                raise ObjectiveError(
+                    f"{name!r} is a parameter of the space, and a setting of the objective: leave one of them out"
+                )
+            for value in domain.values if isinstance(domain, Choice) else (domain.low, domain.high):
+                self._check_value(f"parameter {name!r} may be {value!r}", name, value)
 
     def key(self, params: Params) -> Hashable:
         """Return the architecture: networks of one architecture train as one stack."""
@@ -165,10 +176,17 @@ class NetworkObjective(Objective):
         value = metrics.pop(self.metric)
         return EpochResult(value, {"train_loss": epoch.loss} | metrics)
 
+    def _check_value(self, what: str, name: str, value: Value) -> None:
+        try:
+            self._network({name: value}, seed=0)
+        except (NetworkError, TypeError, ValueError) as error:
+            raise ObjectiveError(f"{what}, but: {error}") from error
+
     def _network(self, params: Mapping[str, Any], seed: int) -> tuple[Architecture, Member]:
         chosen: dict[str, Any] = {**DEFAULTS, **self._settings, **params}
         if chosen["initializer"] is None:
             chosen["initializer"] = "he" if chosen["activation"] == "relu" else "glorot"
+        check_whole("layers", chosen["layers"], 0)
         architecture = Architecture(
             inputs=self._arrays.x_train.shape[1],
             outputs=self._outputs,
@@ -197,6 +215,21 @@ class _NetworkSession(Session):
     def drop(self, index: int) -> None:
         if len(self._training.members) > 1:
             self._training.drop(index)
+
+
+def _loaded(data: Any, **options: Any) -> "Data":
+    from hpo.data import Data, load_data
+    from hpo.data.loading import Options
+
+    if not isinstance(data, Data):
+        return load_data(data, **options)
+    for option in fields(Options):
+        if options[option.name] != option.default:
+            raise ObjectiveError(
+                f"{option.name}={options[option.name]!r} is about loading, and the data are loaded already: "
+                f"give it to load_data"
+            )
+    return data
 
 
 def _what_diverged(epoch: Epoch) -> str:

@@ -18,8 +18,8 @@ import inspect
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from contextlib import suppress
+from dataclasses import dataclass, field
 from math import inf, isfinite, prod
 from numbers import Real
 from typing import Any, ClassVar, Final, Literal

@@ -6,15 +6,21 @@ process dies is run again in a new one.
 """
 
 import os
+import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from pickle import PicklingError
 from threading import Event
 from time import monotonic
 from typing import Any, Final
 
-from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+from joblib.externals.loky.backend import resource_tracker
+from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, TerminatedWorkerError
 from joblib.parallel import ParallelBackendBase
+
+from hpo.errors import WorkerError
 
 _DEATHS: Final = 10  # of one task's processes
 _WITHIN: Final = 60.0  # seconds: more often is beyond mending
@@ -96,18 +102,59 @@ class _Task:
         self._deaths: deque[float] = deque(maxlen=_DEATHS)
 
     def start(self) -> None:
-        executor = self._backend.open_executor()
-        executor.submit(self._func).add_done_callback(self._settle)
+        try:
+            inner = self._backend.open_executor().submit(self._func)
+        except (OSError, RuntimeError) as error:
+            self._outer.set_exception(WorkerError(f"no worker process can be started: {error}"))
+        else:
+            inner.add_done_callback(self._settle)
 
     def _settle(self, inner: "Future[Any]") -> None:
         error = inner.exception()
-        if isinstance(error, BrokenProcessPool):
+        if isinstance(error, TerminatedWorkerError):
             self._deaths.append(monotonic())
             often = len(self._deaths) == _DEATHS and self._deaths[-1] - self._deaths[0] < _WITHIN
             if not self._backend.closing and not often:
                 self.start()
                 return
         if error is not None:
-            self._outer.set_exception(error)
+            self._outer.set_exception(_explained(error))
         else:
             self._outer.set_result(inner.result())
+
+
+def _explained(error: BaseException) -> BaseException:
+    """Return what a person can make use of in place of an error of the executor itself; others as they are."""
+    if isinstance(error, TerminatedWorkerError):
+        found = WorkerError(
+            f"a worker's process died {_DEATHS} times within {_WITHIN:.0f} s: memory may have run out, or compiled code "
+            "crashed; try n_jobs=1, or backend='threading', to see where"
+        )
+    elif isinstance(error, BrokenProcessPool | PicklingError):
+        found = WorkerError(
+            f"the objective cannot travel to a worker process ({_last_line(error.__cause__ or error)}): define it in a "
+            "file that can be imported, or use n_jobs=1 or backend='threading'"
+        )
+    else:
+        return error
+    found.__cause__ = error
+    return found
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip('" ')]  # a remote traceback comes in quotes
+    return lines[-1].strip() if lines else type(error).__name__
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Within: a process that starts does so with SIGINT blocked, so that a Ctrl-C does not end it half set up."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting later, it would unblock SIGINT
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

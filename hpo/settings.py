@@ -2,14 +2,16 @@
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import isnan
+from numbers import Integral, Real
 from typing import Any
 
 from hpo.errors import SettingError, StrategyError
 from hpo.objectives import Objective
 from hpo.sources import as_objective
 from storage.studies import Direction, JobOrder, StudySpec
-from strategies import Space, Strategy, Targets, parse_strategy
+from strategies import Space, Strategy, SuccessiveHalving, Targets, parse_strategy
 
 
 def specify(
@@ -29,23 +31,26 @@ def specify(
 ) -> tuple[StudySpec, Objective | None]:
     """Return what defines a study, checked, and its objective; writes nothing. See `create_study`."""
     tuned = None if objective is None else as_objective(objective, metric or "value")
-    if not name.strip():
-        raise SettingError("a study needs a name that is not empty")
+    if not isinstance(name, str) or not name.strip():
+        raise SettingError(f"name={name!r}: a study's name is text that is not empty")
+    if tuned is not None and metric not in (None, tuned.metric):
+        raise SettingError(
+            f"metric={metric!r}, but the objective measures {tuned.metric!r}: give the metric to the objective"
+        )
     if space is None:
         from hpo.network_objective import NetworkObjective, default_space
 
         if not isinstance(tuned, NetworkObjective):
             raise SettingError("a space is needed: what are the hyperparameters, and their ranges?")
         space = tuned.without_fixed(default_space())
-    for what, number in (("n_trials", n_trials), ("budget", budget), ("parallelism", parallelism)):
-        if number is not None and (not isinstance(number, int) or number < 1):
-            raise SettingError(f"{what}={number!r}: give a whole number above 0")
+    if not isinstance(space, Space):
+        raise SettingError(f"space={space!r}: write hpo.Space(name=hpo.Float(low, high), ...)")
     if direction not in (None, "minimize", "maximize"):
         raise SettingError(f"direction={direction!r}: it is 'minimize' or 'maximize'")
     if order not in ("reproducible", "free"):
         raise SettingError(f"order={order!r}: it is 'reproducible' or 'free'")
-    chosen = _chosen_strategy(strategy, tuned)
     epochs = _checked_epochs(max_epochs, tuned)
+    chosen = _chosen_strategy(strategy, tuned, epochs)
     _check_resuming(chosen, tuned)
     chosen.check(space, epochs)
     if tuned is not None:
@@ -56,29 +61,53 @@ def specify(
         strategy=chosen,
         objective={"kind": "none", "shown": "ask and tell"} if tuned is None else dict(tuned.source),
         seed=secrets.randbits(32) if seed is None else _checked_seed(seed),
-        targets=Targets(epochs, n_trials, budget),
+        targets=Targets(epochs, checked_count("n_trials", n_trials), checked_count("budget", budget)),
         direction=direction or (tuned.direction if tuned is not None else "minimize"),
         metric=metric or (tuned.metric if tuned is not None else "value"),
-        parallelism=parallelism,
+        parallelism=checked_count("parallelism", parallelism),
         job_order=order,
     )
     return spec, tuned
 
 
-def _chosen_strategy(strategy: str | Strategy | None, objective: Objective | None) -> Strategy:
+def check_fit(objective: Objective, spec: StudySpec) -> None:
+    """Raise SettingError, StrategyError or ObjectiveError when a study on record cannot go on with `objective`."""
+    if objective.metric != spec.metric:
+        raise SettingError(
+            f"the study {spec.name!r} is about {spec.metric!r}, but the objective measures {objective.metric!r}: "
+            "give it the study's metric"
+        )
+    if spec.objective.get("kind") == "network" and _tuned(objective.source) != _tuned(spec.objective):
+        raise SettingError(
+            f"the study {spec.name!r} is about another network or other data than the objective: "
+            "give it the same data and settings, or start a new study"
+        )
+    _check_resuming(spec.strategy, objective)
+    objective.check(spec.space)
+
+
+def _tuned(source: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what must not change in a network's source: its data, wherever they lie, and its settings."""
+    data = source.get("data", {})
+    return {key: value for key, value in data.items() if key != "path"}, source.get("settings")
+
+
+def _chosen_strategy(strategy: str | Strategy | None, objective: Objective | None, max_epochs: int) -> Strategy:
     if isinstance(strategy, Strategy):
         return strategy
-    if strategy is not None:
+    if isinstance(strategy, str):
         return parse_strategy(strategy)
-    return parse_strategy("halving" if objective is not None and objective.resumable else "random")
+    if strategy is not None:
+        raise StrategyError(f"strategy={strategy!r}: give a name, or Strategy(searcher, scheduler, stopper)")
+    halves = objective is not None and objective.resumable and max_epochs >= SuccessiveHalving().eta
+    return parse_strategy("halving" if halves else "random")
 
 
 def _checked_epochs(max_epochs: int | None, objective: Objective | None) -> int:
     most = 1 if objective is None else objective.epochs
+    max_epochs = checked_count("max_epochs", max_epochs)
     if max_epochs is None:
         return most
-    if not isinstance(max_epochs, int) or max_epochs < 1:
-        raise SettingError(f"max_epochs={max_epochs!r}: give a whole number above 0")
     if most == 1 and objective is not None and max_epochs > 1:
         raise SettingError(
             f"max_epochs={max_epochs}, but the objective returns one value and has no epochs: "
@@ -98,13 +127,36 @@ def _check_resuming(strategy: Strategy, objective: Objective | None) -> None:
 
 
 def _checked_seed(seed: int) -> int:
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+    if not _is_whole(seed) or not 0 <= seed < 2**63:
         raise SettingError(f"seed={seed!r}: give a whole number from 0 to 2^63 - 1")
-    return seed
+    return int(seed)
+
+
+def checked_count(what: str, number: int | None) -> int | None:
+    """Return a target, if there is one, as a plain integer. Raises SettingError unless it is whole and above 0."""
+    if number is None:
+        return None
+    if not _is_whole(number) or number < 1:
+        raise SettingError(f"{what}={number!r}: give a whole number above 0")
+    return int(number)
+
+
+def checked_timeout(seconds: object) -> float | None:
+    """Return a number of seconds, if there is one. Raises SettingError unless it is above 0."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or isnan(seconds) or seconds <= 0:
+        raise SettingError(f"timeout={seconds!r}: give a number of seconds above 0")
+    return float(seconds)
 
 
 def checked_workers(n_jobs: int) -> int:
     """Return a number of workers from what joblib calls n_jobs: -1 means one for each core."""
-    if not isinstance(n_jobs, int) or n_jobs == 0:
+    if not _is_whole(n_jobs) or n_jobs == 0:
         raise SettingError(f"n_jobs={n_jobs!r}: give a number of processes, or -1 for one on each core")
+    n_jobs = int(n_jobs)
     return n_jobs if n_jobs > 0 else max((os.cpu_count() or 1) + 1 + n_jobs, 1)
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)

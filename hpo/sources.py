@@ -69,12 +69,12 @@ def load_objective(reference: str, metric: str = "value") -> Objective:
 
 
 def describe(target: Any) -> dict[str, Any]:
-    """Return where a function or class of the user's comes from: a place only if that very object is to be had there."""
+    """Return where a function or class of the user's comes from: a place only if this very object is there."""
     name = getattr(target, "__qualname__", type(target).__qualname__)
     module = getattr(target, "__module__", None) or ""
     unnamed = {"kind": "user", "shown": f"{module}:{name}"}
     loaded = sys.modules.get(module)
-    if loaded is None or _attribute(loaded, name) != target:
+    if loaded is None or _attribute(loaded, name) is not target:
         return unnamed
     if module != "__main__":
         return unnamed | {"module": module, "name": name}

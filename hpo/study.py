@@ -12,14 +12,14 @@ from hpo.asking import AskedTrial, Asking
 from hpo.errors import ObjectiveError, SettingError, StudyExists
 from hpo.launch import Launch, Watcher, deadline_in, run_here, run_workers
 from hpo.objectives import Objective
-from hpo.settings import checked_workers, specify
+from hpo.settings import check_fit, checked_count, checked_timeout, checked_workers, specify
 from hpo.sources import as_objective, find_objective, has_changed
 from storage.database import Database
 from storage.queries import Overview, TrialRecord, get_trial, list_trials, overview, read_curves, read_state
-from storage.studies import COMPLETE, Direction, JobOrder, StudyRecord, StudySpec, extend_study, list_studies
+from storage.studies import COMPLETE, Direction, JobOrder, StudyRecord, StudySpec, extend_study
 from storage.studies import create_study as write_study
 from storage.studies import load_study as read_study
-from strategies import Params, Space, Strategy
+from strategies import Grid, Params, Space, Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,14 +33,11 @@ Storage = str | Path | None
 
 
 def storage_url(storage: Storage = "default") -> str:
-    """Return the URL meant: `storage`, else HPO_STORAGE, else `sqlite:///hpo.db`."""
-    if storage == "default":
-        return os.environ.get("HPO_STORAGE") or DEFAULT_STORAGE
-    if isinstance(storage, Path) or (isinstance(storage, str) and "://" not in storage):
-        return f"sqlite:///{storage}"
+    """Return the URL meant: `storage`, else HPO_STORAGE (a path there is an SQLite file too), else the default."""
     if storage is None:
         raise SettingError("a temporary database has no URL")
-    return storage
+    given = os.environ.get("HPO_STORAGE") or DEFAULT_STORAGE if storage == "default" else str(storage)
+    return given if "://" in given else f"sqlite:///{given}"
 
 
 class Study:
@@ -115,18 +112,17 @@ class Study:
 
         `n_jobs` are processes (one works right here, in this process); -1 means one for each core. `timeout` bounds
         this call in seconds, `budget` the study's epochs in all. What is None stays as it was. `backend` is one of
-        joblib's: "loky" (processes, the default), "threading" …. A Ctrl-C lets the running epochs finish, saves, and
-        raises KeyboardInterrupt; the search goes on with the next call, here or with `hpo resume`.
+        joblib's: "loky" (processes, the default), "threading" …. A `watcher` looks on. A Ctrl-C lets the running
+        epochs finish, saves, and raises KeyboardInterrupt; the search goes on with the next call, here or with
+        `hpo resume`.
         """
-        objective = self.objective
         n_jobs = checked_workers(n_jobs)
-        for name, target in (("n_trials", n_trials), ("budget", budget), ("timeout", timeout)):
-            if target is not None and not target > 0:
-                raise SettingError(f"{name}={target}: give a number above 0")
+        n_trials, budget = checked_count("n_trials", n_trials), checked_count("budget", budget)
+        deadline = deadline_in(checked_timeout(timeout))
+        objective = self.objective
+        self._check_bounded(n_trials, budget, timeout)
         self._extend(n_trials=n_trials, budget=budget, parallelism=n_jobs)
-        self._check_bounded(timeout)
-        deadline = deadline_in(timeout)
-        here = n_jobs == 1 and backend is None
+        here = n_jobs == 1 and backend is None and watcher is None
         launch = Launch(self._database.given_url, self.name, objective, n_jobs, backend or "loky", deadline)
         try:
             if here:
@@ -147,10 +143,10 @@ class Study:
             self._database, self._record, n_trials=n_trials, budget=budget, parallelism=parallelism
         )
 
-    def _check_bounded(self, timeout: float | None) -> None:
+    def _check_bounded(self, *bounds: float | None) -> None:
         targets = self.spec.targets
-        finite = type(self.spec.strategy.searcher).__name__ == "Grid"
-        if targets.n_trials is None and targets.budget is None and timeout is None and not finite:
+        finite = isinstance(self.spec.strategy.searcher, Grid)
+        if not finite and all(bound is None for bound in (*bounds, targets.n_trials, targets.budget)):
             raise SettingError("nothing bounds this search: give n_trials, a budget of epochs, or a timeout")
 
     # --- ask and tell ---------------------------------------------------------------------------------------------
@@ -285,7 +281,7 @@ def create_study(
     SettingError for settings that cannot be.
     """
     spec, tuned = specify(
-        name or "study",
+        "study" if name is None else name,
         space=space,
         objective=objective,
         strategy=strategy,
@@ -300,23 +296,30 @@ def create_study(
     )
     database = open_database(storage, create=True)
     if name is None:
-        spec = _with_free_name(database, spec)
+        return Study(database, _write_under_free_name(database, spec), tuned)
     try:
         record = write_study(database, spec)
     except StudyExists:
         if not load_if_exists:
             raise
         record = read_study(database, spec.name)
+        if tuned is not None:
+            check_fit(tuned, record.spec)
     return Study(database, record, tuned)
 
 
 def load_study(
     name: str, *, storage: Storage = "default", objective: Objective | Callable[..., Any] | None = None
 ) -> Study:
-    """Return a study from its database. Its objective is found again where it came from, unless it is given anew."""
+    """Return a study from its database. Its objective is found again where it came from, unless it is given anew.
+
+    Raises StudyNotFound; SettingError, StrategyError and ObjectiveError when the given objective is not the study's.
+    """
     database = open_database(storage, create=False)
     record = read_study(database, name)
     tuned = None if objective is None else as_objective(objective, record.spec.metric)
+    if tuned is not None:
+        check_fit(tuned, record.spec)
     return Study(database, record, tuned)
 
 
@@ -330,10 +333,11 @@ def open_database(storage: Storage = "default", *, create: bool) -> Database:
     return database
 
 
-def _with_free_name(database: Database, spec: StudySpec) -> StudySpec:
-    taken = {study.name for study in list_studies(database)}
-    count, name = 1, spec.name
-    while name in taken:
-        count += 1
-        name = f"{spec.name}-{count}"
-    return replace(spec, name=name)
+def _write_under_free_name(database: Database, spec: StudySpec) -> StudyRecord:
+    """Write a study as study, study-2, study-3 …: the first name that nobody has taken, or takes meanwhile."""
+    count = 1
+    while True:
+        try:
+            return write_study(database, spec if count == 1 else replace(spec, name=f"{spec.name}-{count}"))
+        except StudyExists:
+            count += 1

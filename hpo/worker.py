@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic, perf_counter, time
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from storage.studies import StudyRecord
 from storage.work import Claim, Measurement, Wanted
 from storage.workers import STOP, Worker, list_dead, register, retire
 from storage.worklist import LEASE, Worklist
-from strategies import State, Stop, Trial
+from strategies import HpoError, State, Stop, Trial
 
 CHECKPOINT_EVERY: Final = 5.0
 """Seconds of training after which a long job is checkpointed."""
@@ -55,7 +56,12 @@ class WorkerLoop:
         register(self._database, self._study.id, self._worker)
         try:
             with Heartbeat(lambda: self._desk.beat(self._tick)):
-                self._work()
+                try:
+                    self._work()
+                except Exception:
+                    with suppress(HpoError):  # the first error is the one to tell
+                        self._desk.leave()
+                    raise
                 self._desk.leave()
         finally:
             retire(self._database, [self._worker.id])

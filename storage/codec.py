@@ -7,6 +7,7 @@ The header is the state with every array replaced by `{"__array__": [dtype, shap
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from math import prod
 from typing import Any, Final
@@ -18,6 +19,7 @@ from storage.errors import CheckpointError
 FORMAT: Final = "json+arrays/1"
 _ARRAY: Final = "__array__"
 _KINDS: Final = "biufc"  # booleans and numbers; no objects, no strings
+_DTYPE: Final = re.compile(rf"[<|][{_KINDS}]\d{{1,2}}")
 
 
 def encode(state: Mapping[str, Any]) -> bytes:
@@ -32,9 +34,10 @@ def encode(state: Mapping[str, Any]) -> bytes:
 
     def pack(value: Any, where: str) -> Any:
         nonlocal size
-        if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in _KINDS:
-            if isinstance(value, np.generic):
-                return value.item() if value.dtype.kind != "c" else pack(np.asarray(value), where)
+        if isinstance(value, np.generic) and value.dtype.kind in _KINDS:
+            item = value.item()  # neither complex nor longer than a float? Then JSON knows it
+            return item if isinstance(item, bool | int | float) else pack(np.asarray(value), where)
+        if isinstance(value, np.ndarray) and value.dtype.kind in _KINDS and not isinstance(value, np.ma.MaskedArray):
             raw = np.ascontiguousarray(value)
             entry = [raw.dtype.newbyteorder("<").str, list(value.shape), size]
             arrays.append(raw.astype(raw.dtype.newbyteorder("<"), copy=False).tobytes())
@@ -53,7 +56,10 @@ def encode(state: Mapping[str, Any]) -> bytes:
             f"{where} is a {type(value).__name__}: a state may hold dicts, lists, numbers, strings and NumPy arrays"
         )
 
-    header = json.dumps(pack(state, "state")).encode()
+    try:
+        header = json.dumps(pack(state, "state")).encode()
+    except RecursionError as error:
+        raise CheckpointError("the state is nested too deeply, or holds itself") from error
     return b"".join([len(header).to_bytes(8, "little"), header, *arrays])
 
 
@@ -66,7 +72,7 @@ def decode(data: bytes) -> dict[str, Any]:
         start = 8 + int.from_bytes(data[:8], "little")
         header = json.loads(data[8:start])
         state = _unpack(header, memoryview(data)[start:])
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise CheckpointError(f"the checkpoint is damaged: {error}") from error
     if not isinstance(state, dict):
         raise CheckpointError("the checkpoint is damaged: its header is not a dict")
@@ -78,10 +84,9 @@ def _unpack(value: Any, arrays: memoryview) -> Any:
         if _ARRAY not in value:
             return {key: _unpack(item, arrays) for key, item in value.items()}
         kind, shape, offset = value[_ARRAY]
-        dtype = np.dtype(kind)
-        if dtype.kind not in _KINDS or any(side < 0 for side in shape) or offset < 0:
+        if not _DTYPE.fullmatch(kind) or any(side < 0 for side in shape) or offset < 0:
             raise ValueError(f"an array of type {kind} and shape {shape}")
-        return np.frombuffer(arrays, dtype, prod(shape), offset).reshape(shape).copy()
+        return np.frombuffer(arrays, np.dtype(kind), prod(shape), offset).reshape(shape).copy()
     if isinstance(value, list):
         return [_unpack(item, arrays) for item in value]
     return value

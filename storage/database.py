@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -22,6 +22,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from storage import tables
 from storage.errors import StorageError
 from storage.turns import PATIENCE, take_turn
+from storage.views import STABLE_VIEWS
+
+_OPENING: Final = 5000  # milliseconds to wait while somebody opens or closes an SQLite file, the only locks of readers
 
 
 class Database:
@@ -35,7 +38,10 @@ class Database:
         self.url = _parse(url)
         self.path = _sqlite_path(self.url)
         if self.path is not None:
-            _check_file(self.path, create=create)
+            try:
+                _check_file(self.path, create=create)
+            except (OSError, ValueError) as error:
+                raise StorageError(f"{self.path} cannot be opened ({error}): check its name and permissions") from error
         self.engine = _engine(self.url)
         try:
             self._check_schema(create=create)
@@ -81,7 +87,7 @@ class Database:
     def _clear_errors(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             raise StorageError(_explain(error, self.shown_url)) from error
 
     # --- schema ---------------------------------------------------------------------------------------------------
@@ -89,12 +95,13 @@ class Database:
     def _check_schema(self, *, create: bool) -> None:
         with self.read() as connection:
             version, names = _schema_of(connection)
-        if version is None and names & {"studies", "trials"}:
+        if version is None and (foreign := names & {*tables.metadata.tables, *STABLE_VIEWS}):
             raise StorageError(
-                f"{self.shown_url} holds the tables of another program ({', '.join(sorted(names)[:5])} …); "
+                f"{self.shown_url} holds the tables of another program ({', '.join(sorted(foreign))}); "
                 "give this one a database of its own with --storage or HPO_STORAGE"
             )
         if version is None and create:
+            self._write_ahead()
             self._create_schema()
         elif version is None:
             raise StorageError(f"{self.shown_url} holds no studies yet: start one with `hpo run`")
@@ -108,6 +115,17 @@ class Database:
                     else "open it with its own"
                 )
             )
+        else:
+            self._write_ahead()
+
+    def _write_ahead(self) -> None:
+        """Switch the log of an SQLite database that is ours (it remembers); another's is left as it is."""
+        if self.path is not None:
+            with self._clear_errors(), self.engine.connect() as connection:
+                driver: Any = connection.connection.dbapi_connection
+                driver.execute(f"PRAGMA busy_timeout={_OPENING}")
+                driver.execute("PRAGMA journal_mode=WAL")
+                driver.execute("PRAGMA busy_timeout=0")
 
     def _create_schema(self) -> None:
         from storage.migrations import upgrade
@@ -118,7 +136,8 @@ class Database:
 
 
 def _schema_of(connection: Connection) -> tuple[str | None, set[str]]:
-    names = set(sa.inspect(connection).get_table_names())
+    inspector = sa.inspect(connection)
+    names = {name.lower() for name in (*inspector.get_table_names(), *inspector.get_view_names())}
     if tables.VERSION_TABLE not in names:
         return None, names
     table = sa.table(tables.VERSION_TABLE, sa.column("version_num"))
@@ -177,7 +196,7 @@ def _engine(url: URL) -> Engine:
     settings: dict[str, Any] = {"json_serializer": _to_json}
     if url.get_backend_name() == "sqlite":
         # Autocommit in the driver: BEGIN is ours to say.
-        settings["connect_args"] = {"isolation_level": None, "timeout": 5.0}
+        settings["connect_args"] = {"isolation_level": None, "timeout": _OPENING / 1000}
     engine = sa.create_engine(url, **settings)
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
@@ -190,9 +209,9 @@ def _to_json(value: Any) -> str:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA journal_mode")  # reads the file, which somebody else may be closing right now
     connection.execute("PRAGMA busy_timeout=0")  # from now on turns are taken as in `turns`
 
 
@@ -205,8 +224,8 @@ def _begin_sqlite(connection: Connection) -> None:
         driver.execute("BEGIN")
 
 
-def _explain(error: DBAPIError, url: str) -> str:
-    cause = str(error.orig or error).strip().splitlines()[0]
+def _explain(error: DBAPIError | sqlite3.Error, url: str) -> str:
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     advice = {
         "readonly": "the file or its folder is read-only: make both writable, or name another file with --storage",
         "unable to open": "check that the file and its folder exist and may be read and written",

@@ -119,7 +119,7 @@ def write_decisions(
 def free_checkpoints(connection: Connection, study: StudyRecord) -> None:
     """Drop the checkpoints of ended trials, but for the best ones'."""
     rows = connection.execute(statements.ended_checkpoints, {"study": study.id}).all()
-    usable = [row for row in rows if row.state != State.FAILED and row.value is not None]
+    usable = [row for row in rows if row.state not in (State.FAILED, State.DISCARDED) and row.value is not None]
     best = sorted(usable, key=lambda row: (study.spec.sign * row.value, row.trial))[:KEPT_BEST]
     spare = {row.trial for row in rows} - {row.trial for row in best}
     if spare:

@@ -27,10 +27,12 @@ held_jobs = sa.select(jobs.c.number).where(_mine, _not_done)
 renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bindparam("until"))
 seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
 
-_lapsed = (jobs.c.lease_until < sa.bindparam("now")) | jobs.c.worker.in_(sa.bindparam("dead", expanding=True))
+# Who asks is alive: whatever has befallen its own leases, nobody has taken those jobs.
+_lapsed = (jobs.c.lease_until < sa.bindparam("now")) & (jobs.c.worker != _me)
+_orphaned = jobs.c.worker.in_(sa.bindparam("dead", expanding=True))
 lost_jobs = sa.select(
     jobs.c.number, jobs.c.trial, jobs.c.from_epoch, jobs.c.until_epoch, jobs.c.bracket, jobs.c.rung, jobs.c.seen
-).where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done, _lapsed)
+).where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done, _lapsed | _orphaned)
 release_job = sa.update(jobs).where(_job).values(state="ready", worker=None, lease_until=None)
 pause_trial = sa.update(trials).where(_trial).values(state="paused")
 count_attempt = (

@@ -164,7 +164,7 @@ def list_studies(database: Database) -> list[StudySummary]:
             row.highest if row.direction == "maximize" else row.lowest,
             row.direction,
             row.metric,
-            Strategy.from_dict(row.strategy).name,
+            "+".join(part["name"] for part in row.strategy.values()),  # a plug-in may be missing here
             str(row.objective.get("shown", "")),
             row.created_at,
             row.view,

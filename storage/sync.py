@@ -66,9 +66,18 @@ class Knowledge(ABC):
     def decide(self) -> Plan:
         """Return the next decision, without entering it."""
 
+    def allows(self, plan: Planned | Stop) -> bool:
+        """Tell whether what `decide` returned some time ago can still be entered."""
+        if isinstance(plan, Stop):
+            return self._is_paused(plan.trial)
+        return plan.job.number == self.n_jobs and (plan.params is not None or self._is_paused(plan.job.trial))
+
     @abstractmethod
     def enter(self, plan: Planned | Stop) -> None:
         """Enter what `decide` returned."""
+
+    @abstractmethod
+    def _is_paused(self, trial: int) -> bool: ...
 
     @abstractmethod
     def params(self, trial: int) -> Params:
@@ -130,6 +139,9 @@ class LedgerCopy(Knowledge):
     def enter(self, plan: Planned | Stop) -> None:
         self._ledger.enter(plan)
 
+    def _is_paused(self, trial: int) -> bool:
+        return self._ledger.trial(trial).state is State.PAUSED
+
     def params(self, trial: int) -> Params:
         return self._ledger.trial(trial).params
 
@@ -186,6 +198,9 @@ class TallyCopy(Knowledge):
         self._tally.enter(plan)
         if isinstance(plan, Planned) and plan.params is not None:
             self._params[plan.job.trial] = plan.params
+
+    def _is_paused(self, trial: int) -> bool:
+        return trial in self._tally.view().open
 
     def params(self, trial: int) -> Params:
         return self._params[trial]

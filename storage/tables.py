@@ -47,6 +47,7 @@ studies = sa.Table(
     sa.Column("revision", _Int, nullable=False),
     sa.Column("created_at", _Real, nullable=False),
     sa.Column("ended_at", _Real),
+    sqlite_autoincrement=True,  # the id of a deleted study is never another's: a worker of the old one would be misled
 )
 
 trials = sa.Table(

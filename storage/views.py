@@ -45,9 +45,9 @@ _TRIAL_COLUMNS: Final = (
 def view_name(study: str, taken: Iterable[str]) -> str:
     """Return a name for a study's view, not one of `taken`, that needs no quotes: letters, digits, underscores."""
     base = re.sub(r"\W+", "_", study, flags=re.ASCII).strip("_").lower()[:40] or "study"
-    if base[0].isdigit():
+    if base[0].isdigit() or base.startswith("sqlite"):  # names that begin with sqlite_ are SQLite's own
         base = f"study_{base}"
-    taken = set(taken)
+    taken = {name.lower() for name in taken}
     name, count = f"{base}_trials", 1
     while name in taken:
         count += 1

@@ -68,14 +68,21 @@ class Worklist:
     def exchange(self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str] = ()) -> Exchange:
         """Report ended jobs, take over the jobs of `dead` workers and of run-out leases, decide, and claim.
 
-        Atomic: on an exception nothing of it has happened, and it may be tried again. A slow strategy's decision is
-        computed between two transactions, and counts only if nobody has taken a decision meanwhile.
+        Atomic: on an exception nothing of it has happened, and it may be tried again. A slow strategy's decisions are
+        computed between transactions, after that of the reports; each counts only if nobody was quicker.
         """
         if not self._slow or not wanted.jobs:
             return self._transact(reports, wanted, dead, None)
-        reported = self._transact(reports, Wanted(jobs=0), dead, None)
-        plan = None if reported.complete else self._known.decide()
-        return self._transact((), replace(wanted, jobs=1, ahead=1), (), plan)
+        one = replace(wanted, jobs=1, ahead=1)
+        result = self._transact(reports, one, dead, None)
+        while not result.claims:
+            plan = self._known.decide()
+            if isinstance(plan, Wait):
+                break
+            result = self._transact((), one, (), plan)
+            if isinstance(plan, Done):
+                break
+        return result
 
     def record(self, progress: Sequence[Progress]) -> set[int]:
         """Write new measurements and checkpoints, renew every lease; return the numbers of the jobs still held."""
@@ -133,12 +140,13 @@ class Worklist:
                 row, moment = self._begin(connection)
                 lost = self._take_over(moment, dead)
                 held = self._held(connection) if reports else set()
-                self._end(moment, [report for report in reports if report.progress.claim.job.number in held])
+                ended = [report for report in reports if report.progress.claim.job.number in held]
+                self._end(moment, ended)
                 decided, result = self._decide_and_claim(moment, wanted, prepared)
                 completed = result.complete and row.state != COMPLETE
                 if completed:
                     connection.execute(statements.complete_study, {"study": self._study.id, "now": moment.now})
-                self._roll_back_unless(reports or dead or lost or decided or result.claims or completed)
+                self._roll_back_unless(ended or dead or lost or decided or result.claims or completed)
         except _NothingChanged:
             return result
         except BaseException:
@@ -170,7 +178,7 @@ class Worklist:
 
     def _take_over(self, moment: Moment, dead: Sequence[str]) -> list[Job]:
         """Make the jobs ready again that dead workers held, or that nobody has renewed the lease of; return them."""
-        key = {"study": self._study.id, "now": moment.now, "dead": list(dead)}
+        key = {"study": self._study.id, "me": self.worker.id, "now": moment.now, "dead": list(dead)}
         lost = [Job(*row) for row in moment.connection.execute(statements.lost_jobs, key)]
         self._free(moment.connection, lost)
         if dead:
@@ -219,7 +227,7 @@ class Worklist:
                 break
             if isinstance(plan, Done):
                 return decided, not self._known.anything_pending
-            if isinstance(plan, Planned) and plan.job.number != self._known.n_jobs:
+            if self._slow and not self._known.allows(plan):
                 break  # computed beforehand, and somebody was quicker
             self._known.enter(plan)
             decided.append(plan)

@@ -87,11 +87,11 @@ def plan_next(strategy: Strategy, history: History, *, seed: int, job: int, seen
                 used_up = replace(history, n_trials=number)
                 return plan_next(strategy, used_up, seed=seed, job=job, seen=seen)
         started = Job(job, number, 0, decision.until, decision.bracket, decision.rung, seen)
-        return Planned(started, params, decision.parent, decision.reason)
+        return Planned(_trainable(strategy, started, history), params, decision.parent, decision.reason)
     if isinstance(decision, Resume):
         trial = _paused(strategy, decision.trial, history)
         resumed = Job(job, trial.number, trial.epochs, decision.until, trial.bracket, decision.rung, seen)
-        return Planned(resumed, reason=decision.reason)
+        return Planned(_trainable(strategy, resumed, history), reason=decision.reason)
     if isinstance(decision, Stop):
         _paused(strategy, decision.trial, history)
     return decision
@@ -102,6 +102,15 @@ def check_wait(strategy: Strategy, plan: Plan, *, anything_pending: bool) -> Pla
     if isinstance(plan, Wait) and not anything_pending:
         raise StrategyError(f"{strategy.name} waits although no job is running")
     return plan
+
+
+def _trainable(strategy: Strategy, job: Job, history: History) -> Job:
+    if not job.from_epoch < job.until <= history.max_epochs:
+        raise StrategyError(
+            f"{strategy.name} trains trial {job.trial} from epoch {job.from_epoch} to epoch {job.until}, "
+            f"in a study whose trials train for {history.max_epochs} at most"
+        )
+    return job
 
 
 def _paused(strategy: Strategy, number: int, history: History) -> Trial:

@@ -1,10 +1,14 @@
 """The schema's versions, by Alembic. `upgrade` is the only way a schema comes to be."""
 
+import threading
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy.engine import Connection
 
 from storage.views import STABLE_VIEWS
+
+_one_at_a_time: Final = threading.Lock()  # Alembic keeps what it works on in its module
 
 
 def upgrade(connection: Connection) -> None:
@@ -18,7 +22,8 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _one_at_a_time:
+        command.upgrade(config, "head")
     for name, body in STABLE_VIEWS.items():
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {body}")

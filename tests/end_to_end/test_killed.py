@@ -62,9 +62,7 @@ def expected(folder: Path) -> dict[str, dict[str, list[tuple]]]:
 def test_the_whole_group_is_killed_and_the_search_is_resumed(
     folder: Path, expected: dict, attempt: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After SIGKILL to everybody and a resume: the same trials and measurements, nothing running, no epoch repeated
-    that a checkpoint held.
-    """
+    """After SIGKILL and resume: equal trials and measurements, nothing running, no checkpointed epoch repeated."""
     strategy = ("halving", "random+full")[attempt % 2]
     path, log = folder / f"{attempt}.db", folder / f"{attempt}.log"
     total = len(expected[strategy]["measurements"])

@@ -258,7 +258,7 @@ def test_a_read_only_database(small, locked):
         Path(place).chmod(0o777 if locked == "file" else 0o555)
         line = [sys.executable, "-c", program, *RUN, "space.toml", "--name", "new"]
         done = subprocess.run(line, cwd=place, env=environment(), capture_output=True, text=True, check=False)
-        assert set(os.listdir(place)) <= {"train.py", "space.toml", "hpo.db", "__pycache__"}
+        assert {path.name for path in Path(place).iterdir()} <= {"train.py", "space.toml", "hpo.db", "__pycache__"}
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert done.stderr.startswith("error: ")
     assert "read-only" in done.stderr

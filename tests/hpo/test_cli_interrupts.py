@@ -63,17 +63,6 @@ def test_ctrl_c_on_a_terminal_and_resume(folder):
     assert count_rows(folder / "hpo.db", "SELECT count(*) FROM trials WHERE state = 'complete' AND epochs = 12") == 4
 
 
-def test_an_interrupted_search_is_the_same_search(folder):
-    """What an interrupted and resumed search measures is what it measures in one go."""
-    process = start(folder, "train.py:steady")
-    wait_for_rows(folder / "hpo.db", MEASURED, 5, process)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE)
-    assert command("resume", "train", "--jobs", 1, cwd=folder).code == 0
-    assert command(*RUN, "train.py:steady", "--backend", "threading", "--storage", "whole.db", cwd=folder).code == 0
-    assert curves(folder / "hpo.db") == curves(folder / "whole.db")
-
-
 def test_a_second_ctrl_c_ends_at_once(folder):
     """Where an epoch takes for ever, a second Ctrl-C ends all the same; what was measured stays, and can be resumed."""
     terminal = Terminal(*RUN, "train.py:stuck", "--jobs", 1, cwd=folder)
@@ -91,7 +80,10 @@ def test_a_second_ctrl_c_ends_at_once(folder):
 
 
 def test_a_signal_to_the_process_alone(folder):
-    """SIGTERM, which only the launcher gets (from a cluster's scheduler, say), is passed on to its workers."""
+    """SIGTERM, which only the launcher gets (from a cluster's scheduler, say), is passed on to its workers.
+
+    What the interrupted and resumed search measures is what it measures in one go.
+    """
     process = start(folder, "train.py:steady")
     wait_for_rows(folder / "hpo.db", MEASURED, 3, process)
     process.send_signal(signal.SIGTERM)
@@ -100,6 +92,10 @@ def test_a_signal_to_the_process_alone(folder):
     assert "hpo resume train" in err
     assert "\x1b" not in err
     assert count_rows(folder / "hpo.db", "SELECT count(*) FROM jobs WHERE state = 'running'") == 0
+    threads = ("--jobs", 4, "--backend", "threading")
+    assert command("resume", "train", *threads, cwd=folder).code == 0
+    assert command(*RUN, "train.py:steady", *threads, "--storage", "whole.db", cwd=folder).code == 0
+    assert curves(folder / "hpo.db") == curves(folder / "whole.db")
 
 
 def start(folder, objective):

@@ -131,7 +131,7 @@ def test_what_an_objective_prints(folder):
 
 def test_an_objective_that_raises(run, capsys):
     """A trial whose objective raises has failed; the search goes on, `show` counts, and the traceback is kept."""
-    said, found = run("train.py:raising", "--trials", 8)
+    said, _ = run("train.py:raising", "--trials", 8)
     trials = json.loads(command_here(capsys, "trials", "train", "-f", "json").out)
     failed = [trial["number"] for trial in trials if trial["state"] == "failed"]
     assert said.code == 0

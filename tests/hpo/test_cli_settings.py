@@ -5,7 +5,8 @@ from math import inf
 
 import pytest
 from command_line import command_here
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hpo.cli.durations import parse_duration
 from hpo.cli.options import Format

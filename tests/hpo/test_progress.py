@@ -2,12 +2,12 @@
 
 import io
 import os
+import sqlite3
 
 import pytest
 from rich.console import Console
 from rich.text import Text
 
-from hpo.objectives import UserObjective
 from hpo.pictures import HEIGHTS, WIDTHS, draw_curves
 from hpo.progress import (
     LINE_EVERY,
@@ -139,7 +139,8 @@ def test_an_error_is_not_talked_over(study, clock, page):
 
 def test_a_database_that_cannot_be_read_does_not_end_the_search(study, clock, page):
     """Who only looks on must not disturb: a failing look shows nothing."""
-    study.database.path.write_bytes(b"")
+    with sqlite3.connect(study.database.path) as connection:
+        connection.execute("DROP TABLE workers")
     progress = LineProgress(study.database, study.record, page, clock)
     progress.update()
     assert written(page) == ""

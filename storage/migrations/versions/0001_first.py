@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
         sa.UniqueConstraint("view"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "trials",

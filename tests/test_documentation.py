@@ -1,0 +1,97 @@
+"""What the documentation says is run, and true."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hpo
+from hpo.network_objective import default_space
+from hpo.sources import load_objective
+from strategies import Space
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_python_example_runs(tmp_path: Path) -> None:
+    """README's session in Python runs as it is written."""
+    (example,) = [block for block in blocks("python") if "create_study" in block]
+    done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_objective_of_ones_own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """README's objective, its space in TOML and its strategy fit together."""
+    import tomllib
+
+    (script,) = [block for block in blocks("python") if block.startswith("# train.py")]
+    (toml,) = blocks("toml")
+    strategy = re.search(r"--space space.toml --strategy (\S+)", README)
+    (tmp_path / "train.py").write_text(script)
+    monkeypatch.chdir(tmp_path)
+    study = hpo.create_study(
+        space=Space.from_dict(tomllib.loads(toml)["space"]),
+        objective=load_objective("train.py:objective"),
+        strategy=strategy[1],
+        storage=None,
+    )
+    study.optimize(5)
+    assert study.best_value < 1
+
+
+def test_the_question_in_sql_is_answered(tmp_path: Path) -> None:
+    """README's query gives one row an activation, with the columns shown."""
+    query = re.search(r'hpo sql "(SELECT activation.*)"', README)[1]
+    path = tmp_path / "hpo.db"
+    study = hpo.create_study("digits", objective=hpo.NetworkObjective("digits"), max_epochs=3, seed=0, storage=path)
+    study.optimize(12)
+    import sqlite3
+
+    cursor = sqlite3.connect(path).execute(query)
+    assert [column[0] for column in cursor.description] == ["activation", "learning_rate", "accuracy"]
+    found = {activation: (rate, best) for activation, rate, best in cursor}
+    assert set(found) == set(default_space().parameters["activation"].values)
+    for activation, (rate, best) in found.items():
+        mine = [trial for trial in study.trials if trial.params["activation"] == activation]
+        top = max(mine, key=lambda trial: trial.value or 0)
+        assert (top.params["learning_rate"], top.value) == (rate, best)
+
+
+def test_the_commands_are_known() -> None:
+    """Every `hpo` command and option in README is one of the program's."""
+    used = re.findall(r"^ {4}hpo (\w+)(.*)$", README, re.MULTILINE)
+    assert {name for name, _ in used} >= {"run", "resume", "show", "best", "sql", "predict"}
+    for name in {name for name, _ in used}:
+        done = subprocess.run(
+            [sys.executable, "-m", "hpo", name, "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"COLUMNS": "200", "PATH": "", "TERM": "dumb"},
+        )
+        assert done.returncode == 0, done.stderr
+        for option in {
+            option for used_name, rest in used if used_name == name for option in re.findall(r"--[\w-]+", rest)
+        }:
+            assert option in done.stdout, f"hpo {name} has no {option}"
+
+
+def test_ci_runs_the_test_command_to_the_letter() -> None:
+    """The command that README gives for the tests is the one that CI runs."""
+    command = re.search(r"^ {4}(python3 -m venv .*pytest.*)$", README, re.MULTILINE)[1]
+    assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_version_is_one() -> None:
+    """The package and pyproject.toml agree on the version."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == hpo.__version__
