@@ -150,7 +150,8 @@ def work(launch: Launch, launcher: str, launcher_pid: int) -> None:
             database, study, launch.objective, launcher=launcher, deadline=launch.deadline, lease=launch.lease
         )
         if os.getpid() == launcher_pid:
-            loop.run()
+            with threadpool_limits(1):  # OpenMP's number of threads is each thread's own
+                loop.run()
             return
         with threadpool_limits(1), _child_of(launcher_pid if launch.backend == "loky" else None, loop.stopping):
             loop.run()

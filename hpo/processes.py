@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pickle import PicklingError
 from threading import Event
 from time import monotonic
 from typing import Any, Final
 
-from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, TerminatedWorkerError
 from joblib.parallel import ParallelBackendBase
 
@@ -103,7 +103,8 @@ class _Task:
 
     def start(self) -> None:
         try:
-            inner = self._backend.open_executor().submit(self._func)
+            with _ctrl_c_held_back():
+                inner = self._backend.open_executor().submit(self._func)
         except (OSError, RuntimeError) as error:
             self._outer.set_exception(WorkerError(f"no worker process can be started: {error}"))
         else:
@@ -127,7 +128,7 @@ def _explained(error: BaseException) -> BaseException:
     """Return what a person can make use of in place of an error of the executor itself; others as they are."""
     if isinstance(error, TerminatedWorkerError):
         found = WorkerError(
-            f"a worker's process died {_DEATHS} times within {_WITHIN:.0f} s: memory may have run out, or compiled code "
+            f"a worker's process died {_DEATHS} times within {_WITHIN:.0f} s: memory may be short, or compiled code "
             "crashed; try n_jobs=1, or backend='threading', to see where"
         )
     elif isinstance(error, BrokenProcessPool | PicklingError):
@@ -152,7 +153,7 @@ def _ctrl_c_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # starting later, it would unblock SIGINT
+    resource_tracker.ensure_running()  # if it started within, it would unblock SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,6 +1,5 @@
 """What defines a study, checked before anything is written."""
 
-import os
 import secrets
 from collections.abc import Callable, Mapping
 from math import isnan
@@ -154,8 +153,11 @@ def checked_workers(n_jobs: int) -> int:
     """Return a number of workers from what joblib calls n_jobs: -1 means one for each core."""
     if not _is_whole(n_jobs) or n_jobs == 0:
         raise SettingError(f"n_jobs={n_jobs!r}: give a number of processes, or -1 for one on each core")
-    n_jobs = int(n_jobs)
-    return n_jobs if n_jobs > 0 else max((os.cpu_count() or 1) + 1 + n_jobs, 1)
+    if n_jobs > 0:
+        return int(n_jobs)
+    from joblib import cpu_count
+
+    return max(int(cpu_count() + 1 + n_jobs), 1)
 
 
 def _is_whole(number: object) -> bool:

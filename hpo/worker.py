@@ -15,7 +15,7 @@ from storage.studies import StudyRecord
 from storage.work import Claim, Measurement, Wanted
 from storage.workers import STOP, Worker, list_dead, register, retire
 from storage.worklist import LEASE, Worklist
-from strategies import HpoError, State, Stop, Trial
+from strategies import State, Stop, Trial
 
 CHECKPOINT_EVERY: Final = 5.0
 """Seconds of training after which a long job is checkpointed."""
@@ -59,7 +59,7 @@ class WorkerLoop:
                 try:
                     self._work()
                 except Exception:
-                    with suppress(HpoError):  # the first error is the one to tell
+                    with suppress(Exception):  # the first error is the one to tell
                         self._desk.leave()
                     raise
                 self._desk.leave()

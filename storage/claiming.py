@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from storage import statements
 from storage.codec import decode, digest
 from storage.errors import CheckpointError
+from storage.prepared import from_json, run
 from storage.studies import StudyRecord
 from storage.work import Claim, Moment, Wanted
 from strategies import Job, Params, trial_seed
@@ -19,8 +20,8 @@ Work = tuple[Job, Params]
 
 def read_ready(moment: Moment, most: int) -> list[Work]:
     """Return at most `most` jobs that nobody holds, those of the oldest trials."""
-    rows = moment.connection.execute(statements.ready_jobs, {"study": moment.study.id, "most": most})
-    return [(Job(*row[:7]), row.params) for row in rows]
+    rows = run(moment.connection, statements.ready_jobs, {"study": moment.study.id, "most": most})
+    return [(Job(*row[:7]), from_json(row.params)) for row in rows]
 
 
 def choose(work: Sequence[Work], wanted: Wanted, workers: int) -> list[Work]:
@@ -58,8 +59,8 @@ def mark_claimed(moment: Moment, work: Sequence[Work], lease: dict[str, Any]) ->
         for job, _ in work
     ]
     if rows:
-        moment.connection.execute(statements.claim_job, rows)
-        moment.connection.execute(statements.run_trial, rows)
+        run(moment.connection, statements.claim_job, rows)
+        run(moment.connection, statements.run_trial, rows)
 
 
 def claim_new(study: StudyRecord, work: Work) -> Claim:
@@ -76,8 +77,8 @@ def claim_continued(moment: Moment, work: Work) -> Claim:
     connection, study = moment.connection, moment.study
     claim = claim_new(study, work)
     key = {"study": study.id, "trial": claim.job.trial}
-    measured = connection.execute(statements.measured_epochs, key).scalar_one()
-    kept = connection.execute(statements.checkpoint_of, key).one_or_none()
+    measured = run(connection, statements.measured_epochs, key).scalar_one()
+    kept = run(connection, statements.checkpoint_of, key).one_or_none()
     if kept is None:
         return replace(claim, measured=measured)
     if digest(kept.data) != kept.sha256:
@@ -92,5 +93,5 @@ def claim_continued(moment: Moment, work: Work) -> Claim:
 def read_curve(connection: Connection, study: StudyRecord, trial: int, epochs: int) -> tuple[tuple[float, ...], float]:
     """Return the values of a trial's first `epochs` epochs, in the study's direction, and the seconds they took."""
     key = {"study": study.id, "trial": trial, "until": epochs}
-    rows = connection.execute(statements.curve_until, key).all()
+    rows = run(connection, statements.curve_until, key).all()
     return tuple(row.value for row in rows), sum(row.seconds for row in rows)

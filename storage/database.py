@@ -24,7 +24,7 @@ from storage.errors import StorageError
 from storage.turns import PATIENCE, take_turn
 from storage.views import STABLE_VIEWS
 
-_OPENING: Final = 5000  # milliseconds to wait while somebody opens or closes an SQLite file, the only locks of readers
+_READING: Final = 5.0  # seconds that a reader waits: only to open a file that somebody else makes, mends or closes
 
 
 class Database:
@@ -123,9 +123,7 @@ class Database:
         if self.path is not None:
             with self._clear_errors(), self.engine.connect() as connection:
                 driver: Any = connection.connection.dbapi_connection
-                driver.execute(f"PRAGMA busy_timeout={_OPENING}")
-                driver.execute("PRAGMA journal_mode=WAL")
-                driver.execute("PRAGMA busy_timeout=0")
+                take_turn(self.path.parent, lambda: driver.execute("PRAGMA journal_mode=WAL"))
 
     def _create_schema(self) -> None:
         from storage.migrations import upgrade
@@ -196,7 +194,7 @@ def _engine(url: URL) -> Engine:
     settings: dict[str, Any] = {"json_serializer": _to_json}
     if url.get_backend_name() == "sqlite":
         # Autocommit in the driver: BEGIN is ours to say.
-        settings["connect_args"] = {"isolation_level": None, "timeout": _OPENING / 1000}
+        settings["connect_args"] = {"isolation_level": None, "timeout": _READING}
     engine = sa.create_engine(url, **settings)
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
@@ -211,16 +209,16 @@ def _to_json(value: Any) -> str:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA journal_mode")  # reads the file, which somebody else may be closing right now
-    connection.execute("PRAGMA busy_timeout=0")  # from now on turns are taken as in `turns`
 
 
 def _begin_sqlite(connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     if connection.get_execution_options().get("hpo_write"):
         folder = Path(connection.engine.url.database or "").parent
+        driver.execute("PRAGMA busy_timeout=0")  # turns are taken as in `turns`
         take_turn(folder, lambda: driver.execute("BEGIN IMMEDIATE"))
     else:
+        driver.execute(f"PRAGMA busy_timeout={_READING * 1000:.0f}")
         driver.execute("BEGIN")
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from storage import statements
 from storage.codec import FORMAT, digest
+from storage.prepared import run, to_json
 from storage.studies import StudyRecord
 from storage.work import Moment, Progress, Report
 from strategies import Planned, State, Stop, trial_seed
@@ -26,7 +27,8 @@ def write_progress(connection: Connection, study: StudyRecord, progress: Sequenc
     for item in progress:
         key = {"study_id": study.id, "trial": item.claim.job.trial}
         measured.extend(
-            key | {"epoch": new.epoch, "value": new.value, "metrics": new.metrics or None, "seconds": new.seconds}
+            key
+            | {"epoch": new.epoch, "value": new.value, "metrics": to_json(new.metrics or None), "seconds": new.seconds}
             for new in item.new
         )
         if item.new and len(item.curve) >= item.claim.measured:
@@ -66,15 +68,15 @@ def write_ends(moment: Moment, reports: Sequence[Report]) -> None:
             "end": len(report.progress.curve),
             "now": moment.now,
             "finished": moment.now if report.outcome.ended else None,
-            "reason": report.stop_reason,
+            "reason": to_json(report.stop_reason),
             "message": report.error,
             "trace": report.traceback,
             "rev": moment.revision,
         }
         for report in reports
     ]
-    connection.execute(statements.close_job, rows)
-    connection.execute(statements.leave_trial, rows)
+    run(connection, statements.close_job, rows)
+    run(connection, statements.leave_trial, rows)
     if any(report.outcome.ended for report in reports):
         free_checkpoints(connection, study)
 
@@ -91,7 +93,7 @@ def write_decisions(
     study = moment.study
     for plan in decided:
         if isinstance(plan, Stop):
-            why = {"reason": dict(plan.reason), "now": moment.now, "rev": moment.revision}
+            why = {"reason": to_json(dict(plan.reason)), "now": moment.now, "rev": moment.revision}
             stopped.append({"study": study.id, "trial": plan.trial} | why)
             continue
         job = plan.job
@@ -118,12 +120,13 @@ def write_decisions(
 
 def free_checkpoints(connection: Connection, study: StudyRecord) -> None:
     """Drop the checkpoints of ended trials, but for the best ones'."""
-    rows = connection.execute(statements.ended_checkpoints, {"study": study.id}).all()
-    usable = [row for row in rows if row.state not in (State.FAILED, State.DISCARDED) and row.value is not None]
+    kept = run(connection, statements.kept_checkpoints, {"study": study.id}).all()
+    ended = [row for row in kept if State(row.state).ended]
+    usable = [row for row in ended if row.state not in (State.FAILED, State.DISCARDED) and row.value is not None]
     best = sorted(usable, key=lambda row: (study.spec.sign * row.value, row.trial))[:KEPT_BEST]
-    spare = {row.trial for row in rows} - {row.trial for row in best}
+    spare = {row.trial for row in ended} - {row.trial for row in best}
     if spare:
-        connection.execute(statements.free_checkpoints, {"study": study.id, "chosen": sorted(spare)})
+        run(connection, statements.free_checkpoint, [{"study": study.id, "trial": trial} for trial in sorted(spare)])
 
 
 def _job_row(moment: Moment, plan: Planned) -> dict[str, Any]:
@@ -137,7 +140,7 @@ def _job_row(moment: Moment, plan: Planned) -> dict[str, Any]:
         "bracket": job.bracket,
         "rung": job.rung,
         "seen": job.seen,
-        "reason": dict(plan.reason),
+        "reason": to_json(dict(plan.reason)),
         "decided_at": moment.now,
         "decided_revision": moment.revision,
         "revision": moment.revision,
@@ -148,7 +151,7 @@ def _trial_row(moment: Moment, plan: Planned) -> dict[str, Any]:
     return {
         "study_id": moment.study.id,
         "number": plan.job.trial,
-        "params": plan.params,
+        "params": to_json(plan.params),
         "seed": trial_seed(moment.study.spec.seed, plan.job.trial),
         "bracket": plan.job.bracket,
         "rung": plan.job.rung,
@@ -162,4 +165,4 @@ def _trial_row(moment: Moment, plan: Planned) -> dict[str, Any]:
 
 def _execute(connection: Connection, statement: Any, rows: _Rows) -> None:
     if rows:
-        connection.execute(statement, rows)
+        run(connection, statement, rows)

@@ -1,4 +1,9 @@
-"""The statements of the hot path, made once. `:study` is its id, `:me` the worker, `:rev` the new revision."""
+"""The statements of the hot path, made once; `prepared.run` runs them. They say nothing of JSON: that goes as text.
+
+`:study` is a study's id, `:me` the worker, `:rev` the new revision.
+"""
+
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -10,6 +15,12 @@ _me: sa.BindParameter[str] = sa.bindparam("me")
 _not_done = sa.text("jobs.state <> 'done'")  # spelled as in the partial index, so that SQLite uses it
 _job = (jobs.c.study_id == _id) & (jobs.c.number == sa.bindparam("job"))
 _trial = (trials.c.study_id == _id) & (trials.c.number == sa.bindparam("trial"))
+
+
+def _insert(table: sa.Table, columns: str) -> sa.Insert:
+    return sa.insert(table).values(dict.fromkeys(columns.split()))
+
+
 _mine = (jobs.c.study_id == _id) & (jobs.c.state == "running") & (jobs.c.worker == _me)
 
 next_revision = (
@@ -28,11 +39,12 @@ renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bin
 seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
 
 # Who asks is alive: whatever has befallen its own leases, nobody has taken those jobs.
-_lapsed = (jobs.c.lease_until < sa.bindparam("now")) & (jobs.c.worker != _me)
-_orphaned = jobs.c.worker.in_(sa.bindparam("dead", expanding=True))
-lost_jobs = sa.select(
+_running = sa.select(
     jobs.c.number, jobs.c.trial, jobs.c.from_epoch, jobs.c.until_epoch, jobs.c.bracket, jobs.c.rung, jobs.c.seen
-).where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done, _lapsed | _orphaned)
+).where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done)
+lapsed_jobs = _running.where(jobs.c.lease_until < sa.bindparam("now"), jobs.c.worker != _me)
+jobs_of_worker = _running.where(jobs.c.worker == _me)
+forget_worker = sa.delete(workers).where(workers.c.id == _me)
 release_job = sa.update(jobs).where(_job).values(state="ready", worker=None, lease_until=None)
 pause_trial = sa.update(trials).where(_trial).values(state="paused")
 count_attempt = (
@@ -61,8 +73,15 @@ run_trial = (
     .where(_trial)
     .values(state="running", started_at=sa.func.coalesce(trials.c.started_at, sa.bindparam("now")))
 )
-insert_trials = sa.insert(trials)
-insert_jobs = sa.insert(jobs)
+insert_trials = _insert(
+    trials,
+    "study_id number params seed bracket rung parent state epochs attempts started_at train_seconds revision",
+)
+insert_jobs = _insert(
+    jobs,
+    "study_id number trial from_epoch until_epoch bracket rung seen reason state worker lease_until decided_at "
+    "decided_revision revision",
+)
 move_trial = (
     sa.update(trials)
     .where(_trial)
@@ -73,7 +92,7 @@ stop_trial = (
     .where(_trial)
     .values(
         state="stopped",
-        stop_reason=sa.bindparam("reason", type_=trials.c.stop_reason.type),
+        stop_reason=sa.bindparam("reason", type_=sa.Text),
         finished_at=sa.bindparam("now"),
         revision=sa.bindparam("rev"),
     )
@@ -107,7 +126,7 @@ leave_trial = (
     .values(
         state=sa.bindparam("result"),
         finished_at=sa.bindparam("finished"),
-        stop_reason=sa.bindparam("reason", type_=trials.c.stop_reason.type),
+        stop_reason=sa.bindparam("reason", type_=sa.Text),
         error=sa.bindparam("message"),
         traceback=sa.bindparam("trace"),
         attempts=0,
@@ -138,19 +157,20 @@ inherit_checkpoint = sa.insert(checkpoints).from_select(
         checkpoints.c.sha256,
     ).where(checkpoints.c.study_id == _id, checkpoints.c.trial == sa.bindparam("parent")),
 )
-ended_checkpoints = (
-    sa.select(checkpoints.c.trial, trials.c.value, trials.c.state, studies.c.direction)
-    .join(trials, (trials.c.study_id == checkpoints.c.study_id) & (trials.c.number == checkpoints.c.trial))
-    .join(studies, studies.c.id == checkpoints.c.study_id)
-    .where(checkpoints.c.study_id == _id, trials.c.state.not_in(("running", "paused")))
+_its_trial = (trials.c.study_id == checkpoints.c.study_id) & (trials.c.number == checkpoints.c.trial)
+kept_checkpoints = (
+    sa.select(checkpoints.c.trial, trials.c.value, trials.c.state)
+    .outerjoin_from(checkpoints, trials, _its_trial)  # outer, so that SQLite begins with the few checkpoints
+    .where(checkpoints.c.study_id == _id)
 )
-free_checkpoints = sa.delete(checkpoints).where(
-    checkpoints.c.study_id == _id, checkpoints.c.trial.in_(sa.bindparam("chosen", expanding=True))
+free_checkpoint = sa.delete(checkpoints).where(
+    checkpoints.c.study_id == _id, checkpoints.c.trial == sa.bindparam("trial")
 )
 
 
 def _upsert(insert: sqlite.Insert | postgresql.Insert, key: list[str], columns: list[str]) -> sa.Insert:
-    return insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in columns})
+    row = insert.values(dict.fromkeys([*key, *columns]))
+    return row.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in columns})
 
 
 _measured = ["value", "metrics", "seconds"]
@@ -191,7 +211,11 @@ all_curves = (
     .where(measurements.c.study_id == _id)
     .order_by(measurements.c.trial, measurements.c.epoch)
 )
-curves_of = all_curves.where(measurements.c.trial.in_(sa.bindparam("chosen", expanding=True)))
+curve_of = (
+    sa.select(measurements.c.value)
+    .where(measurements.c.study_id == _id, measurements.c.trial == sa.bindparam("trial"))
+    .order_by(measurements.c.epoch)
+)
 
 next_trial = sa.select(sa.func.coalesce(sa.func.max(trials.c.number) + 1, 0)).where(trials.c.study_id == _id)
 next_job = sa.select(sa.func.coalesce(sa.func.max(jobs.c.number) + 1, 0)).where(jobs.c.study_id == _id)
@@ -203,3 +227,11 @@ idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, tria
         jobs.c.study_id == trials.c.study_id, jobs.c.trial == trials.c.number, sa.text("jobs.state <> 'done'")
     ),
 )
+
+_KINDS: Final = (sa.Select, sa.Insert, sa.Update, sa.Delete)
+_COMMON: Final = [value for name, value in list(globals().items()) if name[0] != "_" and isinstance(value, _KINDS)]
+EVERY: Final[dict[str, list[sa.ClauseElement]]] = {
+    dialect: [*_COMMON, upsert_measurements[dialect], upsert_checkpoints[dialect]]
+    for dialect in ("sqlite", "postgresql")
+}
+"""All of them, by dialect."""

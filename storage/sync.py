@@ -7,12 +7,14 @@ and for strategies that do not look back a tally, counted anew. What a worker wr
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.engine import Connection, Row
 
 from storage import statements
+from storage.prepared import from_json, run
 from storage.studies import StudyRecord, StudySpec
+from storage.work import Claim
 from strategies import (
     History,
     Job,
@@ -27,8 +29,6 @@ from strategies import (
     Trial,
     looks_back,
 )
-
-_CHUNK: Final = 500  # trials named in one statement
 
 
 def knowledge_of(study: StudyRecord) -> "Knowledge":
@@ -59,8 +59,8 @@ class Knowledge(ABC):
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None: ...
 
     @abstractmethod
-    def close(self, number: int, outcome: State, curve: Iterable[float]) -> None:
-        """Enter the end of a job of this worker's, with its trial's curve in the study's direction."""
+    def close(self, claim: Claim, outcome: State, curve: Iterable[float]) -> None:
+        """Enter the end of a claimed job, with its trial's curve in the study's direction."""
 
     @abstractmethod
     def decide(self) -> Plan:
@@ -112,11 +112,11 @@ class LedgerCopy(Knowledge):
         if self.revision == revision:
             return
         since = {"study": self._id, "known": self.revision}
-        moved = connection.execute(statements.trials_since, since).all()
+        moved = run(connection, statements.trials_since, since).all()
         for trial in moved:
             if trial.number >= ledger.n_trials:
-                ledger.start(trial.number, trial.params, trial.bracket, trial.parent)
-        changed = connection.execute(statements.jobs_since, since).all()
+                ledger.start(trial.number, from_json(trial.params), trial.bracket, trial.parent)
+        changed = run(connection, statements.jobs_since, since).all()
         everything = self.revision < 0
         curves = _read_curves(connection, self._id, None if everything else [j.trial for j in changed if j.outcome])
         for job in changed:
@@ -130,8 +130,8 @@ class LedgerCopy(Knowledge):
             if state.ended and not ledger.trial(trial.number).state.ended:
                 ledger.end_trial(trial.number, state)
 
-    def close(self, number: int, outcome: State, curve: Iterable[float]) -> None:
-        self._ledger.close_job(number, outcome, _lower(self._spec, curve))
+    def close(self, claim: Claim, outcome: State, curve: Iterable[float]) -> None:
+        self._ledger.close_job(claim.job.number, outcome, _lower(self._spec, curve))
 
     def decide(self) -> Plan:
         return self._ledger.decide()
@@ -168,17 +168,17 @@ class TallyCopy(Knowledge):
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:  # noqa: ARG002 - counted anew
         key = {"study": self._id}
         self._tally.targets = targets
-        idle = connection.execute(statements.idle_trials, key).all()
+        idle = run(connection, statements.idle_trials, key).all()
         curves = _read_curves(connection, self._id, [trial.number for trial in idle])
-        self._params = {trial.number: trial.params for trial in idle}
+        self._params = {trial.number: from_json(trial.params) for trial in idle}
         self._tally.stand(
-            n_trials=connection.execute(statements.next_trial, key).scalar_one(),
-            n_jobs=connection.execute(statements.next_job, key).scalar_one(),
-            n_pending=connection.execute(statements.count_pending, key).scalar_one(),
+            n_trials=run(connection, statements.next_trial, key).scalar_one(),
+            n_jobs=run(connection, statements.next_job, key).scalar_one(),
+            n_pending=run(connection, statements.count_pending, key).scalar_one(),
             paused=[
                 Trial(
                     trial.number,
-                    trial.params,
+                    self._params[trial.number],
                     State.PAUSED,
                     _lower(self._spec, curves[trial.number]),
                     trial.bracket,
@@ -188,8 +188,10 @@ class TallyCopy(Knowledge):
             ],
         )
 
-    def close(self, number: int, outcome: State, curve: Iterable[float]) -> None:  # noqa: ARG002 - one job less
-        self._tally.close()
+    def close(self, claim: Claim, outcome: State, curve: Iterable[float]) -> None:
+        job = claim.job
+        self._params[job.trial] = claim.params
+        self._tally.close(Trial(job.trial, claim.params, outcome, _lower(self._spec, curve), job.bracket, job.rung))
 
     def decide(self) -> Plan:
         return self._tally.decide()
@@ -220,14 +222,12 @@ class TallyCopy(Knowledge):
 def _read_curves(connection: Connection, study_id: int, chosen: Sequence[int] | None) -> dict[int, list[float]]:
     """Return the curves of the chosen trials (None: of all), in the study's direction."""
     curves: dict[int, list[float]] = defaultdict(list)
-    rows: list[Any] = []
     if chosen is None:
-        rows.extend(connection.execute(statements.all_curves, {"study": study_id}))
-    for start in range(0, len(chosen or ()), _CHUNK):
-        part = {"study": study_id, "chosen": (chosen or ())[start : start + _CHUNK]}
-        rows.extend(connection.execute(statements.curves_of, part))
-    for trial, _, value in rows:
-        curves[trial].append(value)
+        for trial, _, value in run(connection, statements.all_curves, {"study": study_id}):
+            curves[trial].append(value)
+    for trial in chosen or ():
+        rows = run(connection, statements.curve_of, {"study": study_id, "trial": trial})
+        curves[trial] = [row.value for row in rows]
     return curves
 
 

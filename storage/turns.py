@@ -24,9 +24,11 @@ PATIENCE: Final = 120.0
 """Seconds after which a writer reports that somebody sits on the database."""
 
 _NEXT_PAUSE: Final = 0.0002  # seconds between two questions of the one who is next
-_FIRST_PAUSE: Final = 0.015  # seconds between the others' questions, of one who has just come
+_FIRST_PAUSE: Final = 0.015  # seconds between the others' questions, of one who has just come …
+_LAST_PAUSE: Final = 0.003  # … and of one who has waited long
 _AGEING: Final = 15.0  # how much more often one asks for each second one has waited
-_PASS_AFTER: Final = 1.0  # seconds after which one does not trust that the next one is awake
+_PASS_AFTER: Final = 1.0  # seconds after which one does not trust that the next one is awake, and asks SQLite too …
+_PASS_PAUSE: Final = 0.05  # … every so many seconds
 
 
 def take_turn(folder: Path, begin: Callable[[], object]) -> None:
@@ -34,13 +36,16 @@ def take_turn(folder: Path, begin: Callable[[], object]) -> None:
     if _succeeds(begin, patient=True):
         return
     came = time.monotonic()
+    passing = came + _PASS_AFTER
     with _queue(folder) as is_next:
         while True:
-            waited = time.monotonic() - came
-            first = is_next()
-            if (first or waited > _PASS_AFTER) and _succeeds(begin, patient=waited < PATIENCE):
-                return
-            pause = _NEXT_PAUSE if first else _FIRST_PAUSE / (1 + _AGEING * waited)
+            now = time.monotonic()
+            waited, first = now - came, is_next()
+            if first or now > passing:
+                if _succeeds(begin, patient=waited < PATIENCE):
+                    return
+                passing = max(passing, now) + _PASS_PAUSE
+            pause = _NEXT_PAUSE if first else max(_LAST_PAUSE, _FIRST_PAUSE / (1 + _AGEING * waited))
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - nothing that anyone could gain by guessing
 
 

@@ -16,17 +16,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from storage import statements
 from storage.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_curve, read_ready
 from storage.database import Database
 from storage.errors import StudyNotFound
+from storage.prepared import prepare_all, run
 from storage.recording import write_decisions, write_ends, write_progress
 from storage.studies import COMPLETE, StudyRecord
 from storage.sync import knowledge_of
-from storage.tables import workers
 from storage.work import Claim, Exchange, Moment, Progress, Report, Wanted
 from storage.workers import Worker
 from strategies import Done, History, Job, Plan, Planned, State, Stop, Wait
@@ -51,6 +50,7 @@ class Worklist:
         self._study = study
         self._lease = lease
         self._known = knowledge_of(study)
+        prepare_all(statements.EVERY[database.engine.dialect.name], database.engine.dialect)
         strategy = study.spec.strategy
         self._slow = strategy.searcher.slow or strategy.scheduler.slow
 
@@ -91,8 +91,8 @@ class Worklist:
             now = self._database.now(connection)
             write_progress(connection, self._study, [item for item in progress if item.claim.job.number in held])
             lease = {"study": self._study.id, "me": self.worker.id, "until": now + self._lease}
-            connection.execute(statements.renew_leases, lease)
-            connection.execute(statements.seen_alive, {"me": self.worker.id, "now": now})
+            run(connection, statements.renew_leases, lease)
+            run(connection, statements.seen_alive, {"me": self.worker.id, "now": now})
         return held
 
     def release(self, progress: Sequence[Progress]) -> None:
@@ -123,8 +123,8 @@ class Worklist:
     def look(self) -> tuple[int, str | None]:
         """Return the study's revision and what somebody requests of this worker: a cheap look without a lock."""
         with self._database.read() as connection:
-            revision = connection.execute(statements.revision, {"study": self._study.id}).scalar_one_or_none()
-            request = connection.execute(statements.request, {"me": self.worker.id}).scalar_one_or_none()
+            revision = run(connection, statements.revision, {"study": self._study.id}).scalar_one_or_none()
+            request = run(connection, statements.request, {"me": self.worker.id}).scalar_one_or_none()
         if revision is None:
             raise self._gone()
         return revision, request
@@ -145,7 +145,7 @@ class Worklist:
                 decided, result = self._decide_and_claim(moment, wanted, prepared)
                 completed = result.complete and row.state != COMPLETE
                 if completed:
-                    connection.execute(statements.complete_study, {"study": self._study.id, "now": moment.now})
+                    run(connection, statements.complete_study, {"study": self._study.id, "now": moment.now})
                 self._roll_back_unless(ended or dead or lost or decided or result.claims or completed)
         except _NothingChanged:
             return result
@@ -167,28 +167,31 @@ class Worklist:
             raise _NothingChanged
 
     def _next_revision(self, connection: Connection) -> Row[Any]:
-        row = connection.execute(statements.next_revision, {"study": self._study.id}).one_or_none()
+        row = run(connection, statements.next_revision, {"study": self._study.id}).one_or_none()
         if row is None:
             raise self._gone()
         return row
 
     def _held(self, connection: Connection) -> set[int]:
         key = {"study": self._study.id, "me": self.worker.id}
-        return set(connection.execute(statements.held_jobs, key).scalars())
+        return set(run(connection, statements.held_jobs, key).scalars())
 
     def _take_over(self, moment: Moment, dead: Sequence[str]) -> list[Job]:
         """Make the jobs ready again that dead workers held, or that nobody has renewed the lease of; return them."""
-        key = {"study": self._study.id, "me": self.worker.id, "now": moment.now, "dead": list(dead)}
-        lost = [Job(*row) for row in moment.connection.execute(statements.lost_jobs, key)]
-        self._free(moment.connection, lost)
-        if dead:
-            moment.connection.execute(sa.delete(workers).where(workers.c.id.in_(list(dead))))
-        return lost
+        study = {"study": self._study.id}
+        lapsed = run(moment.connection, statements.lapsed_jobs, study | {"me": self.worker.id, "now": moment.now})
+        lost = {row.number: Job(*row) for row in lapsed}
+        for worker in dead:
+            orphaned = run(moment.connection, statements.jobs_of_worker, study | {"me": worker})
+            lost |= {row.number: Job(*row) for row in orphaned}
+            run(moment.connection, statements.forget_worker, {"me": worker})
+        self._free(moment.connection, lost.values())
+        return list(lost.values())
 
     def _suspect(self, moment: Moment, job: Job) -> None:
         """Count a dead worker against a trial; fail it when it has lost too many."""
         key = {"study": self._study.id, "trial": job.trial}
-        attempts, epochs = moment.connection.execute(statements.count_attempt, key).one()
+        attempts, epochs = run(moment.connection, statements.count_attempt, key).one()
         if attempts >= MAX_ATTEMPTS:
             curve, seconds = read_curve(moment.connection, self._study, job.trial, epochs)
             error = f"{attempts} workers died, one after another, while training it"
@@ -198,18 +201,18 @@ class Worklist:
     def _free(self, connection: Connection, jobs: Iterable[Job]) -> None:
         rows = [{"study": self._study.id, "job": job.number, "trial": job.trial} for job in jobs]
         if rows:
-            connection.execute(statements.release_job, rows)
-            connection.execute(statements.pause_trial, rows)
+            run(connection, statements.release_job, rows)
+            run(connection, statements.pause_trial, rows)
 
     def _end(self, moment: Moment, reports: Sequence[Report]) -> None:
         write_ends(moment, reports)
         for report in reports:
-            self._known.close(report.progress.claim.job.number, report.outcome, report.progress.curve)
+            self._known.close(report.progress.claim, report.outcome, report.progress.curve)
 
     def _decide_and_claim(
         self, moment: Moment, wanted: Wanted, prepared: Plan | None
     ) -> tuple[Sequence[Planned | Stop], Exchange]:
-        count = moment.connection.execute(statements.count_workers, {"study": self._study.id}).scalar_one()
+        count = run(moment.connection, statements.count_workers, {"study": self._study.id}).scalar_one()
         if not wanted.jobs:
             return [], Exchange([], complete=False, workers=count)
         ready = read_ready(moment, max(wanted.jobs, wanted.ahead))

@@ -12,7 +12,7 @@ from strategies.errors import StrategyError
 from strategies.planning import Plan, Planned, Targets, check_wait, plan_next
 from strategies.space import Space
 from strategies.strategy import Strategy
-from strategies.trial import History, Trial
+from strategies.trial import History, State, Trial
 
 
 def looks_back(strategy: Strategy, targets: Targets) -> bool:
@@ -52,9 +52,11 @@ class Tally:
             self.n_trials = max(self.n_trials, number + 1)
             self.n_pending += 1
 
-    def close(self) -> None:
-        """Enter the end of a job; what it left behind shows with the next `stand`."""
+    def close(self, trial: Trial) -> None:
+        """Enter the end of a job, with its trial as it stands then."""
         self.n_pending -= 1
+        if trial.state is State.PAUSED:
+            self._paused = dict(sorted([*self._paused.items(), (trial.number, trial)]))
 
     def view(self) -> History:
         """Return the history as far as it is known: how many trials, and which are paused."""

@@ -15,7 +15,7 @@ from hpo.cli.options import (
     Timeout,
     TrialsToReach,
 )
-from hpo.cli.studies import opened
+from hpo.cli.studies import interruptible, opened
 
 
 def resume(
@@ -40,7 +40,7 @@ def resume(
         trials=trials, budget=budget, timeout=timeout, jobs=jobs, backend=None if backend is None else backend.value
     )
     sys.path.append(str(Path.cwd()))  # where an objective MODULE:NAME may live
-    with opened(name, storage) as study:
+    with opened(name, storage) as study, interruptible(study):
         say = person().print
         if study.objective_has_changed:
             shown = study.spec.objective["shown"]

@@ -9,6 +9,7 @@ import typer
 
 from hpo.cli.consoles import person, printable
 from hpo.cli.options import Budget, Format, Formatted, Jobs, OnBackend, Storage, Timeout, TrialsToReach
+from hpo.cli.studies import interruptible
 
 if TYPE_CHECKING:
     from hpo.cli.run_settings import RunSettings
@@ -96,8 +97,9 @@ def run(
     settings = _about(subject).overridden_by(given)
     limits = Limits.of(timeout=settings.timeout, jobs=settings.jobs, backend=settings.backend)
     study = _made(settings)
-    _announce(study)
-    search(study, limits, form)
+    with interruptible(study):
+        _announce(study)
+        search(study, limits, form)
 
 
 def _about(subject: str) -> "RunSettings":

@@ -15,7 +15,6 @@ from hpo.cli.durations import parse_duration
 from hpo.cli.options import Format
 from hpo.cli.outcome import outcome, tell
 from hpo.cli.output import write_record
-from hpo.cli.studies import next_command
 from hpo.progress import progress_on
 
 if TYPE_CHECKING:
@@ -55,29 +54,22 @@ class Limits:
 
 
 def search(study: "Study", limits: Limits, form: Format) -> None:
-    """Search, then write the outcome. Exits with 130 when interrupted, with 1 when no trial has a value."""
+    """Search, then write the outcome. Exits with 1 when no trial has a value."""
     began = monotonic()
-    try:
-        with progress_on(person(), study.database, study.record) as progress, _stdout_for_the_outcome():
-            study.optimize(
-                limits.trials,
-                limits.jobs,
-                timeout=limits.timeout,
-                budget=limits.budget,
-                backend=limits.backend,
-                watcher=progress,
-            )
-        found = outcome(study, monotonic() - began)
-    except KeyboardInterrupt:
-        go_on = next_command(study.database, "resume", study.name)
-        person().print("interrupted; what was measured is saved. Go on with:")
-        person().print(f"  {go_on}", soft_wrap=True)
-        raise typer.Exit(130) from None
+    with progress_on(person(), study.database, study.record) as progress, _stdout_for_the_outcome():
+        study.optimize(
+            limits.trials,
+            limits.jobs,
+            timeout=limits.timeout,
+            budget=limits.budget,
+            backend=limits.backend,
+            watcher=progress,
+        )
+    found = outcome(study, monotonic() - began)
     if form is Format.TABLE:
         tell(found, study)
     else:
         write_record(found, form)
-    study.database.close()
     if found["value"] is None:
         raise typer.Exit(1)
 

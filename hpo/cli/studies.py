@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
+
+from hpo.cli.consoles import person
+
 if TYPE_CHECKING:
     from hpo.study import Study
     from storage.database import Database
@@ -19,6 +23,19 @@ def opened(name: str, storage: str | None) -> Iterator["Study"]:
     study = load_study(name, storage=storage or "default")
     try:
         yield study
+    finally:
+        study.database.close()
+
+
+@contextmanager
+def interruptible(study: "Study") -> Iterator[None]:
+    """Within: a Ctrl-C says how to go on with the study, and exits with 130. Its database is closed at the end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        person().print("interrupted; what was measured is saved. Go on with:")
+        person().print(f"  {next_command(study.database, 'resume', study.name)}", soft_wrap=True)
+        raise typer.Exit(130) from None
     finally:
         study.database.close()
 

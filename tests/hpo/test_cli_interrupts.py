@@ -107,7 +107,7 @@ def start(folder, objective):
 
 def test_a_live_display(folder):
     """On a terminal a search is shown in place: counts, best value, a picture of the best curves, then the outcome."""
-    terminal = Terminal(*RUN, "train.py:steady", "--jobs", 1, cwd=folder)
+    terminal = Terminal(*RUN, "train.py:steady", "--jobs", 4, "--backend", "threading", cwd=folder)
     assert terminal.end() == 0
     for part in ("\x1b[", "of 4 trials", "best value", "epoch", "┤", "trial 0", "100%", "hpo show train"):
         assert part in terminal.shown
@@ -115,7 +115,7 @@ def test_a_live_display(folder):
 
 def test_a_terminal_that_cannot_move_its_cursor(folder):
     """On a dumb terminal progress is plain lines, without a single control sequence."""
-    terminal = Terminal(*RUN, "train.py:steady", "--jobs", 1, "--backend", "threading", cwd=folder, TERM="dumb")
+    terminal = Terminal(*RUN, "train.py:steady", "--jobs", 4, "--backend", "threading", cwd=folder, TERM="dumb")
     assert terminal.end() == 0
     assert "of 4 trials" in terminal.shown
     assert "\x1b" not in terminal.shown

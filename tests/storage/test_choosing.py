@@ -1,0 +1,71 @@
+"""Which of the ready jobs a worker takes: the oldest trials first, and beside them what trains well together."""
+
+from itertools import groupby
+
+import pytest
+from crew import Hand, new_study
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.claiming import choose
+from storage.work import Wanted
+from strategies import Grid, Job, Strategy
+
+KEYS = {"small": 1, "large": 2, "alone": None}
+
+
+@st.composite
+def ready(draw):
+    """Jobs of different trials, in any order, of a few shapes and spans of epochs."""
+    trials = draw(st.lists(st.integers(0, 50), unique=True, max_size=20))
+    spans = st.sampled_from([(0, 3), (0, 9), (3, 9)])
+    return [
+        (Job(number, trial, *draw(spans)), {"shape": draw(st.sampled_from([*KEYS]))})
+        for number, trial in enumerate(trials)
+    ]
+
+
+def group(work):
+    """What must be equal within a stack."""
+    job, params = work
+    key = KEYS[params["shape"]]
+    return ("alone", job.number) if key is None else (key, job.from_epoch, job.until)
+
+
+@given(ready(), st.integers(1, 12), st.integers(1, 6), st.integers(0, 5))
+def test_a_choice_is_made_of_whole_stacks(work, jobs, stack, workers):
+    """About `jobs` jobs, none twice, in stacks of equal key and epochs; no stack takes more than a worker's share.
+
+    The oldest trial comes first in the choice, and in its stack; and the last stack was needed.
+    """
+    wanted = Wanted(jobs, ahead=jobs, stack=stack, key=lambda params: KEYS[params["shape"]])
+    chosen = choose(work, wanted, workers)
+    assert bool(chosen) == bool(work)
+    assert len({job.number for job, _ in chosen}) == len(chosen)
+    assert all(each in work for each in chosen)
+    stacks = [list(members) for _, members in groupby(chosen, key=group)]
+    share = -(-len(work) // max(workers, 1))
+    assert len({group(members[0]) for members in stacks}) == len(stacks)
+    for members in stacks:
+        assert len(members) <= max(1, min(stack, share))
+        passed_over = [each for each in work if group(each) == group(members[0]) and each not in members]
+        assert [job.trial for job, _ in members] == sorted(job.trial for job, _ in members)
+        assert all(job.trial > members[-1][0].trial for job, _ in passed_over)
+    if work:
+        assert chosen[0][0].trial == min(job.trial for job, _ in work)
+        assert len(chosen) - len(stacks[-1]) < jobs
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_stacks_looks_ahead(workers, tmp_path):
+    """Jobs are decided ahead so that there is a choice; those not chosen are ready for others, in order of their trials."""
+    path = tmp_path / "hpo.db"
+    study = new_study(path, Strategy(Grid()), n_trials=None)
+    hands = [Hand(path, study) for _ in range(workers)]
+    claims = hands[0].exchange(jobs=1, ahead=8, stack=4, key=lambda params: params["x"] >= 0.5)
+    assert len(claims) == 4
+    assert len({claim.params["x"] >= 0.5 for claim in claims.values()}) == 1
+    assert min(claims) == 0
+    rest = hands[-1].exchange(jobs=9, ahead=9)
+    assert sorted(claims | rest) == list(range(9))
+    assert list(rest) == sorted(rest)

@@ -1,0 +1,148 @@
+"""Strategies that think for long do so while others write; what was thought in vain is thought again."""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+from adaptive import FOR_TESTS, Rungs
+from crew import Hand, content, new_study
+from evidence import rows
+
+from strategies import STRATEGIES, Random, Strategy
+
+
+@dataclass(frozen=True)
+class Musing(Random):
+    """Random search that takes its time: meanwhile `during` happens, once."""
+
+    slow: ClassVar[bool] = True
+    during: ClassVar[list] = []
+
+    def propose(self, number, history, rng):
+        if self.during:
+            self.during.pop()()
+        return super().propose(number, history, rng)
+
+
+@dataclass(frozen=True)
+class MusingRungs(Rungs):
+    """Halving that takes its time: meanwhile `during` happens, once."""
+
+    slow: ClassVar[bool] = True
+    during: ClassVar[list] = []
+
+    def decide(self, history):
+        if self.during:
+            self.during.pop()()
+        return super().decide(history)
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch):
+    for name, each in (FOR_TESTS | {"musing": Musing, "musing-rungs": MusingRungs}).items():
+        monkeypatch.setitem(STRATEGIES, name, each)
+    for each in (Musing, MusingRungs):
+        monkeypatch.setattr(each, "during", [])
+
+
+def test_others_write_while_one_thinks(tmp_path):
+    """During a slow decision the database is nobody's: another connection gets the write lock at once."""
+    path = tmp_path / "hpo.db"
+    hand = Hand(path, new_study(path, Strategy(Musing()), n_trials=1))
+
+    def write():
+        with sqlite3.connect(path, timeout=0) as connection:
+            connection.execute("UPDATE studies SET metric = 'written meanwhile'")
+
+    Musing.during.append(write)
+    assert hand.exchange()
+    assert rows(path, "SELECT metric FROM studies") == [("written meanwhile",)]
+
+
+def test_a_lost_race_inserts_nothing_twice(tmp_path):
+    """Of two workers that think of the same trial one enters it; the other thinks again, and comes away with the next."""
+    path = tmp_path / "hpo.db"
+    study = new_study(path, Strategy(Musing()), n_trials=3)
+    slow, quick = Hand(path, study), Hand(path, study)
+    Musing.during.append(quick.exchange)
+    assert [*slow.exchange()] == [1]
+    assert [*quick.claims] == [0]
+    assert rows(path, "SELECT number FROM trials") == [(0,), (1,)]
+    assert rows(path, "SELECT worker FROM jobs ORDER BY number") == [(quick.id,), (slow.id,)]
+
+
+def test_what_is_ready_needs_no_thought(tmp_path):
+    """A job that somebody gave back is claimed without a decision."""
+    path = tmp_path / "hpo.db"
+    study = new_study(path, Strategy(Musing()), n_trials=3)
+    first, second = Hand(path, study), Hand(path, study)
+    first.one()
+    Musing.during.append(pytest.fail)
+    assert [*second.exchange(dead=[first.id])] == [0]
+
+
+def halved(path, order):
+    """Two workers on a study of two trials, both trained for an epoch and paused."""
+    study = new_study(path, Strategy(Random(), MusingRungs()), n_trials=2, max_epochs=2, job_order=order, parallelism=2)
+    slow, quick = Hand(path, study), Hand(path, study)
+    reports = [slow.report(slow.one()), quick.report(quick.one())]
+    slow.exchange(reports[:1], jobs=0)
+    quick.exchange(reports[1:], jobs=0)
+    return slow, quick
+
+
+@pytest.mark.parametrize("order", ["reproducible", "free"])
+def test_a_promotion_is_made_once(order, tmp_path):
+    """Of two workers that would promote the same trial one does; the other then finds that it has to wait."""
+    path = tmp_path / "hpo.db"
+    slow, quick = halved(path, order)
+    MusingRungs.during.append(quick.exchange)
+    assert slow.exchange() == {}
+    assert not slow.result.complete
+    assert [*quick.claims] == [2]
+    assert rows(path, "SELECT count(*) FROM jobs") == [(3,)]
+
+
+@pytest.mark.parametrize("order", ["reproducible", "free"])
+def test_a_stop_is_made_once(order, tmp_path):
+    """A trial that another worker has stopped meanwhile is not stopped again, nor anything else done to it."""
+    path = tmp_path / "hpo.db"
+    slow, quick = halved(path, order)
+    slow.exchange([slow.report(slow.one())], jobs=0)
+    seen = []
+
+    def stop():
+        quick.exchange()
+        seen.append(content(path))
+
+    MusingRungs.during.append(stop)
+    slow.exchange()
+    assert slow.result.complete
+    assert quick.result.complete
+    assert seen == [content(path)]
+    assert rows(path, "SELECT count(*) FROM trials WHERE state = 'stopped'") == [(1,)]
+
+
+def test_stops_are_no_reason_to_wait(tmp_path):
+    """An exchange comes back without a job only when there is none: it goes through as many stops as it takes."""
+    path = tmp_path / "hpo.db"
+    hand = Hand(path, new_study(path, Strategy(Random(), MusingRungs()), n_trials=8, max_epochs=2))
+    assert hand.work().complete
+    assert rows(path, "SELECT count(*) FROM trials WHERE state = 'stopped'")[0][0] > 1
+
+
+def test_a_refusal_keeps_the_reports(tmp_path):
+    """What was reported before a slow decision is in, even if the decision raises; the report may be repeated."""
+    path = tmp_path / "hpo.db"
+    hand = Hand(path, new_study(path, Strategy(Musing()), n_trials=3))
+    report = hand.report(hand.one())
+
+    def refuse():
+        raise ZeroDivisionError
+
+    Musing.during.append(refuse)
+    with pytest.raises(ZeroDivisionError):
+        hand.exchange([report])
+    assert rows(path, "SELECT state FROM jobs") == [("done",)]
+    assert [*hand.exchange([report])] == [1]

@@ -1,0 +1,92 @@
+"""The cost of the hot path: what an exchange reads does not grow with the history."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+from crew import Hand, new_study, train
+
+from storage.studies import load_study
+from strategies import Float, Grid, Random, Space, Strategy, SuccessiveHalving
+
+LARGE = Space(x=Float(0, 0.6, points=1000))
+STRATEGIES = {
+    "random+full": Strategy(),
+    "grid+halving": Strategy(Grid(), SuccessiveHalving(eta=2)),
+    "random+halving": Strategy(Random(), SuccessiveHalving(eta=4, trials=8)),
+}
+TABLES = ["studies", "trials", "jobs", "measurements", "checkpoints", "workers"]
+
+
+def spied(hand):
+    """Collect every statement that a worker's database runs, each with one set of values."""
+    seen = {}
+
+    def note(_connection, _cursor, statement, parameters, _context, many):
+        seen[statement] = parameters[0] if many else parameters
+
+    sa.event.listen(hand.database.engine, "before_cursor_execute", note)
+    return seen
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_no_statement_scans_a_table(name, tmp_path):
+    """Whatever workers do, each statement finds its rows by an index: SQLite plans no scan of any table of ours."""
+    path = tmp_path / "hpo.db"
+    study = new_study(path, STRATEGIES[name], space=LARGE)
+    hand, victim = Hand(path, study), Hand(path, study)
+    seen = spied(hand)
+    claims = list(hand.exchange(jobs=2).values())
+    hand.worklist.record([train(claims[0], 1, checkpointed=True)])
+    hand.worklist.release([train(claims[1], 0)])
+    victim.exchange(jobs=2)
+    hand.exchange(dead=[victim.id])
+    victim.exchange(jobs=1)
+    hand.worklist.bury([victim.id])
+    hand.worklist.look()
+    hand.exchange([hand.report(claim) for claim in list(hand.claims.values())], jobs=0)
+    hand.work()
+    assert len(seen) > 25
+    with hand.database.read() as connection:
+        for statement, values in list(seen.items()):
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+            scans = [row.detail for row in plan if re.match(rf"SCAN ({'|'.join(TABLES)})\b", row.detail)]
+            assert not scans, statement
+
+
+def steps(hand, exchange):
+    """Return how many steps SQLite's virtual machine takes over `exchange`."""
+    count = 0
+
+    def step():
+        nonlocal count
+        count += 1
+
+    with hand.database.read() as connection:
+        driver = connection.connection.dbapi_connection
+    driver.set_progress_handler(step, 1)  # the only connection in the pool: the next one is the same
+    exchange()
+    driver.set_progress_handler(None, 1)
+    return count
+
+
+@pytest.mark.parametrize("name", ["random+full", "random+halving"])
+def test_an_exchange_costs_the_same_after_many_trials(name, tmp_path):
+    """SQLite takes no more steps to report a job and claim the next after 500 trials than after 50."""
+    path = tmp_path / "hpo.db"
+    hand = Hand(path, new_study(path, STRATEGIES[name], space=LARGE, n_trials=1000))
+    costs = []
+    for until in (50, 500):
+        while (
+            len(hand.exchange([hand.report(c) for c in list(hand.claims.values())], jobs=32)) < 32
+            or max(claim.job.trial for claim in hand.claims.values()) < until
+        ):
+            pass
+        hand.exchange([hand.report(claim) for claim in list(hand.claims.values())], jobs=8)
+        singles = []
+        for claim in list(hand.claims.values()):
+            report = hand.report(claim)
+            singles.append(steps(hand, lambda report=report: hand.exchange([report], jobs=1)))
+        costs.append(sorted(singles)[len(singles) // 2])
+    assert 0 < costs[1] <= 1.2 * costs[0]
+    assert load_study(hand.database, "crew").state == "open"
