@@ -301,6 +301,7 @@ def create_study(
         record = write_study(database, spec)
     except StudyExists:
         if not load_if_exists:
+            database.close()
             raise
         record = read_study(database, spec.name)
         if tuned is not None:

@@ -123,6 +123,7 @@ class Database:
         if self.path is not None:
             with self._clear_errors(), self.engine.connect() as connection:
                 driver: Any = connection.connection.dbapi_connection
+                driver.execute("PRAGMA busy_timeout=0")
                 take_turn(self.path.parent, lambda: driver.execute("PRAGMA journal_mode=WAL"))
 
     def _create_schema(self) -> None:

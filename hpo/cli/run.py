@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 TRIALS: Final = 60
 """How many trials are started where nothing is said; a grid is searched whole."""
 
+TRIALS_HALVED: Final = 243
+"""How many where nothing is said of the strategy either, and a network is searched: three brackets of halving, of which
+most trials are but an epoch."""
+
 
 def run(
     subject: Annotated[
@@ -125,7 +129,9 @@ def _made(settings: "RunSettings") -> "Study":
 
     objective, name = _objective(settings)
     strategy = _strategy(settings.strategy)
-    whole_grid = strategy is not None and isinstance(strategy.searcher, Grid)
+    trials = settings.trials
+    if trials is None and not (strategy is not None and isinstance(strategy.searcher, Grid)):
+        trials = TRIALS_HALVED if strategy is None and objective.kind == "network" else TRIALS
     return create_study(
         settings.name or name,
         space=settings.space,
@@ -136,7 +142,7 @@ def _made(settings: "RunSettings") -> "Study":
         storage=settings.storage or "default",
         seed=settings.seed,
         max_epochs=settings.max_epochs,
-        n_trials=TRIALS if settings.trials is None and not whole_grid else settings.trials,
+        n_trials=trials,
         budget=settings.budget,
         parallelism=settings.parallelism,
         order=settings.order or "reproducible",  # type: ignore[arg-type] # likewise
