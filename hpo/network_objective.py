@@ -170,7 +170,7 @@ class NetworkObjective(Objective):
     def _result(self, epoch: Epoch) -> EpochResult:
         if epoch.diverged:
             return EpochResult(error=f"diverged in epoch {epoch.epoch}: {_what_diverged(epoch)} is not finite")
-        metrics = dict(epoch.metrics)
+        metrics = {name: value for name, value in epoch.metrics.items() if name in _METRICS}
         if "rmse" in metrics:
             metrics["rmse"] *= self._scale
         value = metrics.pop(self.metric)

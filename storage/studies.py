@@ -176,7 +176,7 @@ def list_studies(database: Database) -> list[StudySummary]:
 def _find(connection: Connection, name: str, database: Database) -> Row[Any]:
     row = connection.execute(sa.select(studies).where(studies.c.name == name)).one_or_none()
     if row is None:
-        names = list(connection.execute(sa.select(studies.c.name)).scalars())
+        names = list(connection.execute(sa.select(studies.c.name).order_by(studies.c.id)).scalars())
         raise StudyNotFound(f"there is no study {name!r} in {database.shown_url}{_nearest(name, names)}")
     return row
 

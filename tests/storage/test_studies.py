@@ -73,7 +73,7 @@ def test_a_study_is_loaded_as_it_was_created(database, given):
 def test_a_name_is_given_once(database):
     """A second study of a name is refused with what to do, and the first is as it was."""
     first = create_study(database, spec(seed=1))
-    with pytest.raises(StudyExists, match="'digits' exists already in sqlite.* `hpo resume digits`.* --name"):
+    with pytest.raises(StudyExists, match=r"'digits' exists already in sqlite.* `hpo resume digits`.* --name"):
         create_study(database, spec(seed=2))
     assert load_study(database, "digits") == first
     assert len(list_studies(database)) == 1
@@ -81,14 +81,14 @@ def test_a_name_is_given_once(database):
 
 def test_an_unknown_study_is_told_its_neighbours(database):
     """A name that is not there brings the nearest one, or those there are, or that there are none."""
-    with pytest.raises(StudyNotFound, match="no study 'digits' in sqlite.*; it holds no studies yet"):
+    with pytest.raises(StudyNotFound, match=r"no study 'digits' in sqlite.*; it holds no studies yet"):
         load_study(database, "digits")
     for name in ("digits", "wine", "iris"):
         create_study(database, spec(name))
     with pytest.raises(StudyNotFound, match=r"; did you mean 'digits'\?$") as caught:
         load_study(database, "digit")
     assert str(caught.value)[0] != "'", "a KeyError would quote it"
-    with pytest.raises(StudyNotFound, match="; there are: digits, wine, iris$"):
+    with pytest.raises(StudyNotFound, match=r"; there are: digits, wine, iris$"):
         load_study(database, "zzz")
 
 

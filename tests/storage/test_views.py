@@ -68,11 +68,11 @@ def column(path, study, name):
         (Float(1e-300, 1e300, log=True), {"real"}),
         (Int(-(2**40), 2**40), {"integer"}),
         (Choice("sgd", "adam", "1", "true", ""), {"text"}),
-        (Choice(True, False), {"integer"}),
+        (Choice(*[True, False]), {"integer"}),
         (Choice(1, 2, 2**60), {"integer"}),
         (Choice(1, 2.5), {"real"}),
         (Choice("a", 1, 2.5), {"text", "integer", "real"}),
-        (Choice("a", False), {"text", "integer"}),
+        (Choice(*["a", False]), {"text", "integer"}),
         (Choice(3, None), {"integer", "null"}),
         (Choice("a", None), {"text", "null"}),
         (Choice(None), {"null"}),
@@ -102,10 +102,10 @@ def test_inactive_parameters_are_null(tmp_path):
     study, params = filled(tmp_path / "hpo.db", space)
     found = {name: column(tmp_path / "hpo.db", study, name) for name in space.parameters}
     kinds = set()
-    for number, given in params.items():
+    for number, point in params.items():
         for name in space.parameters:
             value, kind = found[name][number]
-            assert value == given.get(name)
+            assert value == point.get(name)
             kinds.add((name, kind))
     assert kinds == {
         ("optimizer", "text"),
@@ -171,7 +171,7 @@ def test_odd_study_names_have_views(tmp_path):
     path = tmp_path / "hpo.db"
     views = {}
     for i, name in enumerate(STUDY_NAMES, 1):
-        study, params = filled(path, Space(x=Float(0, 1)), n_trials=i, name=name)
+        study, _ = filled(path, Space(x=Float(0, 1)), n_trials=i, name=name)
         views[name] = study.view
         assert re.fullmatch("[a-z_][a-z0-9_]*_trials", study.view)
     assert len(set(views.values())) == len(STUDY_NAMES)

@@ -150,6 +150,14 @@ def test_under_the_lag_timing_changes_nothing(name, lag, budget):
         assert crowd.run() == alone
 
 
+@pytest.mark.parametrize("name", ["echo+full", "echo+rungs"])
+def test_under_the_lag_a_budget_cuts_the_same_search(name):
+    """What failed trials give back counts when the lag shows it, not when it happens: any budget gives one job log."""
+    for budget in range(9, 49):
+        alone = Search(ledger(ADAPTIVE[name], lag=4, budget=budget)).run()
+        assert Search(ledger(ADAPTIVE[name], lag=4, budget=budget), 4, order(budget)).run() == alone
+
+
 @pytest.mark.parametrize("name", ADAPTIVE)
 def test_in_free_order_timing_matters(name):
     """The law above could fail: without the lag some order of ending gives another search."""
@@ -164,13 +172,14 @@ def test_more_workers_than_the_lag_find_no_work():
     assert search.most_running == 3
 
 
-@pytest.mark.parametrize("lag", [1, 4])
-def test_a_decision_sees_what_the_lag_allows_and_no_more(lag):
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("lag", [1, 4, 9])
+def test_a_decision_sees_what_the_lag_allows_and_no_more(lag, at_once):
     """Decision k sees the results of jobs 0 … seen, where seen is k-P; all later ones are pending, their curves cut.
 
     It is a later job only if the scheduler, shown the earlier ones, has to wait.
     """
-    strategy = Strategy(Witness(), Rungs(at_once=3))
+    strategy = Strategy(Witness(), Rungs(at_once=at_once))
     search = Search(ledger(strategy, lag=lag), lag, order(3))
     waited = []
 

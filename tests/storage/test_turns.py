@@ -1,0 +1,242 @@
+"""Turns at an SQLite file: every writer's write counts, everybody gets in, and nobody dead or asleep holds up the rest."""
+
+import fcntl
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from storage.database import Database
+from storage.turns import take_turn
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 30.0
+"""Seconds after which a test gives up on somebody."""
+
+ADD = "UPDATE counter SET n = n + 1"
+COUNTING = """
+import sys
+from storage.database import Database
+database = Database(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[2])):
+    with database.write() as connection:
+        n = connection.exec_driver_sql("SELECT n FROM counter").scalar_one()
+        connection.exec_driver_sql("UPDATE counter SET n = ?", (n + 1,))
+"""
+HOLDING = f"""
+import sys
+from storage.database import Database
+database = Database(sys.argv[1])
+with database.write() as connection:
+    connection.exec_driver_sql("{ADD}")
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A database with a counter."""
+    path = tmp_path / "hpo.db"
+    database = Database(f"sqlite:///{path}", create=True)
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE counter(n)")
+        connection.exec_driver_sql("INSERT INTO counter VALUES (0)")
+    database.close()
+    return path
+
+
+def count(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT n FROM counter").fetchone()[0]
+
+
+@contextmanager
+def processes(number, program, *arguments):
+    """Start that many processes and give them once all are ready; whoever is left is killed."""
+    line = [sys.executable, "-c", program, *map(str, arguments)]
+    crew = [
+        subprocess.Popen(line, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(number)
+    ]
+    try:
+        yield crew
+    finally:
+        for process in crew:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+def ready(process):
+    assert process.stdout.readline() == "ready\n"
+
+
+def go(process):
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+@contextmanager
+def occupied(path):
+    """Somebody else writes, for as long as the block."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def wait_for_next(path):
+    """Wait until some process is next: it holds the lock on the database's folder."""
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            time.sleep(0.002)
+        raise TimeoutError("nobody is next")
+    finally:
+        os.close(handle)
+
+
+def start_writer(path):
+    """Start a thread that wants to add one; return it when it has been turned away once."""
+    turned_away = threading.Event()
+
+    def add():
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as connection:
+
+            def begin():
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:
+                    turned_away.set()
+                    raise
+
+            take_turn(path.parent, begin)
+            connection.execute(ADD)
+            connection.execute("COMMIT")
+
+    thread = threading.Thread(target=add, daemon=True)
+    thread.start()
+    assert turned_away.wait(LIMIT)
+    return thread
+
+
+def got_in(thread):
+    """Tell whether a writer gets its turn soon."""
+    thread.join(LIMIT / 3)
+    return not thread.is_alive()
+
+
+def test_no_write_is_lost(path):
+    """Processes that read a number and write the next one, all at the same time, lose none; and all of them finish."""
+    with processes(5, COUNTING, f"sqlite:///{path}", 60) as crew:
+        for process in crew:
+            ready(process)
+        for process in crew:
+            go(process)
+        assert [process.wait(LIMIT) for process in crew] == [0] * 5
+    assert count(path) == 5 * 60
+
+
+def test_no_thread_is_starved(path):
+    """The same among threads that share one open database."""
+    database = Database(f"sqlite:///{path}")
+
+    def add():
+        for _ in range(40):
+            with database.write() as connection:
+                n = connection.exec_driver_sql("SELECT n FROM counter").scalar_one()
+                connection.exec_driver_sql("UPDATE counter SET n = ?", (n + 1,))
+
+    threads = [threading.Thread(target=add) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT)
+    database.close()
+    assert count(path) == 6 * 40
+
+
+def test_who_is_killed_while_writing_leaves_nothing_behind(path):
+    """SIGKILL in the middle of a transaction: it never was, and the next writer gets in at once."""
+    with processes(1, HOLDING, f"sqlite:///{path}") as (holder,):
+        ready(holder)
+        writer = start_writer(path)
+        holder.kill()
+        assert got_in(writer)
+    assert count(path) == 1
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "asleep"])
+def test_who_is_next_and_gone_is_passed(sign, path):
+    """Whoever is killed, or merely sleeps, while it is next does not hold up the others; a sleeper gets its turn later."""
+    with processes(1, COUNTING, f"sqlite:///{path}", 1) as (first,):
+        ready(first)
+        with occupied(path):
+            go(first)
+            wait_for_next(path)
+            first.send_signal(sign)
+            writer = start_writer(path)
+        assert got_in(writer)
+        assert count(path) == 1
+        if sign == signal.SIGSTOP:
+            first.send_signal(signal.SIGCONT)
+            assert first.wait(LIMIT) == 0
+            assert count(path) == 2
+
+
+def test_readers_do_not_wait(path):
+    """While somebody writes, readers see what was there before, at once."""
+    database = Database(f"sqlite:///{path}")
+    with occupied(path), database.read() as connection:
+        assert connection.exec_driver_sql("SELECT n FROM counter").scalar_one() == 0
+    database.close()
+
+
+def test_a_reader_sees_one_state(path):
+    """Whatever is committed meanwhile, a reading transaction goes on seeing the state of its first look."""
+    database = Database(f"sqlite:///{path}")
+    with database.read() as reading:
+        assert reading.exec_driver_sql("SELECT n FROM counter").scalar_one() == 0
+        with database.write() as writing:
+            writing.exec_driver_sql(ADD)
+        assert reading.exec_driver_sql("SELECT n FROM counter").scalar_one() == 0
+    assert count(path) == 1
+    database.close()
+
+
+OPENING = """
+import sys, time
+from storage.database import Database
+over = time.monotonic() + 1.5
+print("ready", flush=True)
+while time.monotonic() < over:
+    database = Database(sys.argv[1])
+    with database.read() as connection:
+        connection.exec_driver_sql("SELECT n FROM counter").scalar_one()
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE counter SET n = n + 1")
+    database.close()
+"""
+
+
+def test_coming_and_going_meets_no_lock(path):
+    """Processes that open, read, write and close all the time, so that the log is made and removed again and again."""
+    with processes(4, OPENING, f"sqlite:///{path}") as crew:
+        assert [process.wait(LIMIT) for process in crew] == [0] * 4
+    assert count(path) > 8

@@ -1,0 +1,141 @@
+"""Workers by name: no two alike, the dead told from the living, and requests that reach whom they are meant for."""
+
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from crew import new_study
+
+from storage.database import Database
+from storage.workers import STOP, Worker, list_dead, list_pids, process_name, register, request_stop, retire
+
+ROOT = Path(__file__).parents[2]
+LIVING = """
+import sys
+from storage.database import Database
+from storage.workers import Worker, process_name, register
+worker = Worker.here(sys.argv[2] or None)
+register(Database(sys.argv[1]), 1, worker)
+print(worker.id, flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def database(tmp_path):
+    """A database with one study."""
+    new_study(tmp_path / "hpo.db")
+    database = Database(f"sqlite:///{tmp_path / 'hpo.db'}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def hired(database):
+    """Start worker processes, under a launcher of another name if given; they live until they are killed."""
+    crew = []
+
+    def hire(launcher=""):
+        line = [sys.executable, "-c", LIVING, database.given_url, launcher]
+        process = subprocess.Popen(line, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        crew.append(process)
+        return process, process.stdout.readline().strip()
+
+    yield hire
+    for process in crew:
+        process.kill()
+        process.communicate()
+
+
+def test_no_two_workers_have_one_id():
+    """However many threads ask at once, each gets a worker of its own, of this process, launched by it unless said."""
+    found = []
+    threads = [threading.Thread(target=lambda: found.extend(Worker.here() for _ in range(20))) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({worker.id for worker in found}) == 200
+    assert {worker.launcher for worker in found} == {process_name()}
+    assert Worker.here("another").launcher == "another"
+
+
+def test_another_process_has_another_name():
+    """Names tell processes apart, and are the same whenever a process asks."""
+    program = "from storage.workers import process_name; print(process_name())"
+    line = [sys.executable, "-c", program]
+    others = [
+        subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)
+    ]
+    assert len({process_name(), *others}) == 3
+    assert process_name() == process_name()
+
+
+def test_the_dead_are_told_from_the_living(database, hired):
+    """A killed process is dead at once, even if nobody has fetched its exit code; a living one is not.
+
+    Nor is one of another node, where its process id means nothing here; a later process that has got the id is another.
+    """
+    victim, dead = hired()
+    _, alive = hired()
+    here = Worker.here()
+    strangers = [
+        replace(here, id="elsewhere", node="elsewhere", pid=victim.pid),
+        replace(here, id="an earlier process of this id", process_started=here.process_started - 60),
+    ]
+    for worker in (here, *strangers):
+        register(database, 1, worker)
+    victim.kill()
+    victim.stdout.read()  # it is over once its output is closed
+    assert set(list_dead(database, 1)) == {dead, "an earlier process of this id"}
+    victim.wait()
+    assert set(list_dead(database, 1)) == {dead, "an earlier process of this id"}
+    retire(database, list_dead(database, 1))
+    assert list_dead(database, 1) == []
+    with database.read() as connection:
+        left = set(connection.exec_driver_sql("SELECT id FROM workers").scalars())
+    assert left == {alive, here.id, "elsewhere"}
+
+
+def test_a_launcher_finds_its_own(database, hired):
+    """Workers are asked for by launcher: the dead of one, the dead of all others, the process ids of one."""
+    mine, my_id = hired("me")
+    other, other_id = hired("you")
+    assert list_pids(database, 1, "me") == [mine.pid]
+    for process in (mine, other):
+        process.kill()
+        process.wait()
+    assert list_dead(database, 1, launched_by="me") == [my_id]
+    assert list_dead(database, 1, but_by="me") == [other_id]
+    assert list_dead(database, 2) == []
+
+
+def test_a_request_to_stop_reaches_whom_it_is_for(database):
+    """All workers of a study, or only those of one launcher; nobody else's."""
+    mine, yours = Worker.here("me"), Worker.here("you")
+    for worker in (mine, yours):
+        register(database, 1, worker)
+
+    def asked():
+        with database.read() as connection:
+            rows = connection.exec_driver_sql("SELECT id FROM workers WHERE request = ?", (STOP,))
+            return set(rows.scalars())
+
+    request_stop(database, 2)
+    assert asked() == set()
+    request_stop(database, 1, launcher="me")
+    assert asked() == {mine.id}
+    request_stop(database, 1)
+    assert asked() == {mine.id, yours.id}
+
+
+def test_retiring_nobody_writes_nothing(database):
+    """No ids, no transaction: it goes through even on a file that nobody may write."""
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE DELETE ON workers BEGIN SELECT raise(ABORT, 'no'); END"
+        )
+    retire(database, [])
