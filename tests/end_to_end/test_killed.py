@@ -86,6 +86,38 @@ def test_the_whole_group_is_killed_and_the_search_is_resumed(
     assert not [(seed, epoch) for seed, epoch in trained if epoch <= checkpoints.get(seed, 0)]
 
 
+def test_a_long_job_goes_on_from_its_last_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial that is killed in the middle of its one job is trained on from the checkpoint, and ends the same."""
+    program = """
+import sys, hpo, hpo.worker
+from hpo.sources import load_objective
+hpo.worker.CHECKPOINT_EVERY = 0.05
+study = hpo.create_study("long", space=hpo.Space(rate=hpo.Float(0.001, 0.5)), strategy="random", seed=3, max_epochs=150,
+                         objective=load_objective(sys.argv[1] + ":Objective"), storage=sys.argv[2], n_trials=1)
+study.optimize()
+"""
+    found = {}
+    for name in ("killed", "whole"):
+        path, log = folder / f"long-{name}.db", folder / f"long-{name}.log"
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(folder / "trainer.py"), str(path)],
+            env=os.environ | {"TRAINER_LOG": str(log), "TRAINER_PAUSE": "0.01"},
+        )
+        if name == "killed":
+            wait_until(path, "SELECT max(epoch) FROM checkpoints", 20)
+            process.kill()
+        process.wait()
+        if name == "killed":
+            ((kept,),) = rows(path, "SELECT epoch FROM checkpoints")
+            log.rename(log.with_suffix(".before"))
+            monkeypatch.setenv("TRAINER_LOG", str(log))
+            hpo.load_study("long", storage=path).optimize()
+            trained = [int(line.split()[1]) for line in log.read_text().splitlines()]
+            assert trained == list(range(kept + 1, 151))
+        found[name] = evidence(path)
+    assert found["killed"] == found["whole"]
+
+
 def test_one_worker_is_killed_and_the_others_go_on(folder: Path, expected: dict) -> None:
     """A worker that dies alone takes nobody along: its colleague lives on, its jobs are done, the study ends."""
     path = folder / "one.db"
