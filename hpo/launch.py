@@ -179,6 +179,8 @@ def _child_of(parent: int | None, stopping: threading.Event) -> Iterator[None]:
         yield
     finally:
         over.set()
+        if parent is not None and os.getppid() != parent:
+            os._exit(0)  # loky's process would wait for another task, and nobody is left to send one
 
 
 @contextmanager

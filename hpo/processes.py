@@ -24,6 +24,7 @@ from hpo.errors import WorkerError
 
 _DEATHS: Final = 10  # of one task's processes
 _WITHIN: Final = 60.0  # seconds: more often is beyond mending
+_IDLE: Final = 30.0  # seconds without a task, after which a process ends: its launcher may have died meanwhile
 
 
 class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has no types
@@ -65,7 +66,7 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
     def open_executor(self) -> ProcessPoolExecutor:
         """Return a new executor of one process, in which BLAS and OpenMP keep to one thread."""
         threads = dict.fromkeys(self.MAX_NUM_THREADS_VARS, "1")
-        executor = ProcessPoolExecutor(max_workers=1, env=threads)
+        executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE, env=threads)
         self._executors.append(executor)
         return executor
 

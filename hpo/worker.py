@@ -63,6 +63,9 @@ class WorkerLoop:
                         self._desk.leave()
                     raise
                 self._desk.leave()
+        except KeyboardInterrupt:  # no time to save: what it holds is given back as a dead worker's would be
+            self._worklist.exchange((), Wanted(jobs=0), [self._worker.id])
+            raise
         finally:
             retire(self._database, [self._worker.id])
 

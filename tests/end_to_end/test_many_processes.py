@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from evidence import rows
 
 import hpo
@@ -106,6 +107,7 @@ def run_together(folder: Path, count: int) -> tuple[float, float]:
     return TRIALS / seconds, max(report["longest"] for report in reports)
 
 
+@pytest.mark.alone
 def test_sixteen_processes_share_a_file(tmp_path: Path) -> None:
     """No error, no trial lost or doubled, no claim that waits a second, and no slower in sum than one process."""
     alone, _ = run_together(tmp_path / "one", 1)

@@ -22,7 +22,7 @@ def space_of(searcher: str) -> hpo.Space:
     )
 
 
-@pytest.mark.parametrize(("searcher", "scheduler"), product(["random", "grid"], ["full", "halving"]))
+@pytest.mark.parametrize(("searcher", "scheduler"), list(product(["random", "grid"], ["full", "halving"])))
 def test_any_number_of_workers_gives_the_same_search(searcher: str, scheduler: str, tmp_path: Path) -> None:
     """Trials, numbers, params, seeds, states, reasons, and every measurement: equal bit for bit."""
     objective = hpo.NetworkObjective("digits")

@@ -53,7 +53,7 @@ def test_the_default_space_fits(name: str) -> None:
         objective.key(hpo.default_space().sample(rng))
 
 
-@pytest.mark.parametrize("fixed", [name for name in hpo.default_space().parameters])
+@pytest.mark.parametrize("fixed", list(hpo.default_space().parameters))
 def test_what_is_fixed_is_not_searched(iris: hpo.Data, fixed: str) -> None:
     """A fixed setting drops out of the default space, and so does what hangs on it; the rest fits."""
     value = DEFAULTS[fixed]
@@ -140,7 +140,9 @@ def test_settings_that_contradict_each_other_are_refused(iris: hpo.Data) -> None
         hpo.NetworkObjective(iris, metric="rmse")
 
 
-@pytest.mark.parametrize("known", [ACTIVATIONS, INITIALIZERS, OPTIMIZERS], ids=["activation", "initializer", "optimizer"])
+@pytest.mark.parametrize(
+    "known", [ACTIVATIONS, INITIALIZERS, OPTIMIZERS], ids=["activation", "initializer", "optimizer"]
+)
 def test_every_kind_of_part_can_be_searched(iris: hpo.Data, known: Mapping[str, Any], request: Any) -> None:
     """Whatever `network` has of activations, initializers and optimizers can be searched by name."""
     name = request.node.callspec.id
@@ -180,7 +182,7 @@ def test_wrong_options_of_the_data_are_refused(table: pd.DataFrame) -> None:
     """What load_data refuses, the objective refuses with the same message."""
     with pytest.raises(hpo.DataError, match="leave no part for each purpose"):
         hpo.NetworkObjective(table, validation=0.6, test=0.5)
-    with pytest.raises(hpo.DataError, match="did you mean|Did you mean"):
+    with pytest.raises(hpo.DataError, match="'aa'"):
         hpo.NetworkObjective(table, drop=["aa"])
 
 
@@ -313,7 +315,7 @@ def test_other_metrics_stand_beside_the_value(iris: hpo.Data) -> None:
     """With each epoch the task's other metric and the training loss are recorded."""
     study = searched(hpo.NetworkObjective(iris), 1, space=None, max_epochs=3)
     (curve,) = read_curves(study.database, study.record).values()
-    assert all({"train_loss", "log_loss"} <= set(others) for _, _, others, _ in curve)
+    assert all(set(others) == {"train_loss", "log_loss"} for _, _, others, _ in curve)
 
 
 def test_only_a_network_has_a_model() -> None:

@@ -254,7 +254,7 @@ class Seeded:
         return float(self.seed)
 
 
-class Callable_:
+class CallObject:
     def __call__(self, params: Mapping[str, Any], seed: int) -> float:
         return float(seed)
 
@@ -267,7 +267,7 @@ class Callable_:
         with_seed_by_any_name,
         seeded_generator,
         Seeded,
-        Callable_(),
+        CallObject(),
         functools.partial(with_seed),
     ],
 )

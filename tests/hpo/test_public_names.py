@@ -31,7 +31,9 @@ def every_error() -> set[type[Exception]]:
     found = {hpo.HpoError, NetworkError}
     while more := {sub for error in found for sub in error.__subclasses__()} - found:
         found |= more
-    return {error for error in found if error.__module__.partition(".")[0] in ("hpo", "network", "storage", "strategies")}
+    return {
+        error for error in found if error.__module__.partition(".")[0] in ("hpo", "network", "storage", "strategies")
+    }
 
 
 @pytest.mark.parametrize("name", hpo.__all__)

@@ -46,7 +46,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "error", "message"), WRONG, ids=[str(row[0])[:60] for row in WRONG])
+@pytest.mark.parametrize(
+    ("settings", "error", "message"), WRONG, ids=[f"{number}-{row[1].__name__}" for number, row in enumerate(WRONG)]
+)
 def test_a_wrong_setting_is_named_and_leaves_nothing(
     tmp_path: Path, settings: dict[str, Any], error: type[Exception], message: str
 ) -> None:

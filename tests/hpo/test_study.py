@@ -156,7 +156,10 @@ def test_to_maximize_is_to_minimize_the_negated_objective(strategy: str) -> None
 def test_metric_picks_a_value_out_of_a_dict() -> None:
     """With metric=, an objective may return a dict: its best trial is the best by that metric."""
     study = searched(
-        lambda params: {"loss": params["x"], "accuracy": 1 - params["x"] / 2}, 5, metric="accuracy", direction="maximize"
+        lambda params: {"loss": params["x"], "accuracy": 1 - params["x"] / 2},
+        5,
+        metric="accuracy",
+        direction="maximize",
     )
     assert study.best_value == max(1 - trial.params["x"] / 2 for trial in study.trials)
     (trial,) = searched(lambda _params: {"loss": 1.0}, 1, metric="accuracy").trials
@@ -214,7 +217,14 @@ def test_the_dataframe_has_a_row_a_trial() -> None:
         "params_depth",
     ]
     assert {"state", "value", "epochs", "best_epoch", "seed", "error", "train_seconds"} <= set(frame)
-    for column, kind in {"number": "i", "epochs": "i", "seed": "i", "value": "f", "params_rate": "f", "params_n": "i"}.items():
+    for column, kind in {
+        "number": "i",
+        "epochs": "i",
+        "seed": "i",
+        "value": "f",
+        "params_rate": "f",
+        "params_n": "i",
+    }.items():
         assert frame[column].dtype.kind == kind, column
     assert set(frame["state"]) == {"complete", "failed"}
     assert frame["value"].isna().equals(frame["state"] == "failed")

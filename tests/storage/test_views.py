@@ -77,7 +77,7 @@ def column(path, study, name):
         (Choice("a", None), {"text", "null"}),
         (Choice(None), {"null"}),
     ],
-    ids=repr,
+    ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else repr(value),
 )
 def test_columns_have_the_types_of_their_domains(domain, kinds, tmp_path):
     """Numbers are numbers, text is text, whatever it looks like; truth is 0 and 1, None is null. Values are exact."""

@@ -1,5 +1,6 @@
 """Workers by name: no two alike, the dead told from the living, and requests that reach whom they are meant for."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -89,7 +90,7 @@ def test_the_dead_are_told_from_the_living(database, hired):
     for worker in (here, *strangers):
         register(database, 1, worker)
     victim.kill()
-    victim.stdout.read()  # it is over once its output is closed
+    os.waitid(os.P_PID, victim.pid, os.WEXITED | os.WNOWAIT)  # it is over, and its exit code is still there
     assert set(list_dead(database, 1)) == {dead, "an earlier process of this id"}
     victim.wait()
     assert set(list_dead(database, 1)) == {dead, "an earlier process of this id"}

@@ -57,6 +57,22 @@ class SlowRungs(Rungs):
 
 
 @dataclass(frozen=True)
+class Moods(Scheduler):
+    """A trial is short or long by what has been seen; the short ones are stopped."""
+
+    summary = "Changes its mind."
+    adaptive = True
+
+    def decide(self, history):
+        for trial in history.open.values():
+            if trial.state is State.PAUSED:
+                return Stop(trial.number)
+        if history.may_start:
+            return Start(1 if sum(trial.epochs for trial in history.trials) % 2 else history.max_epochs)
+        return WAIT if history.open else DONE
+
+
+@dataclass(frozen=True)
 class Says(Scheduler):
     """Says what it is told to, by the number of trials there are."""
 
@@ -85,6 +101,7 @@ FOR_TESTS = {
     "echo": Echo,
     "rungs": Rungs,
     "slow-rungs": SlowRungs,
+    "moods": Moods,
     "says": Says,
     "says-lately": SaysLately,
     "says-blindly": SaysBlindly,

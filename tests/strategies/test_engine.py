@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from adaptive import Echo, Rungs
+from adaptive import Echo, Moods, Rungs
 
 from strategies import (
     STRATEGIES,
@@ -35,6 +35,7 @@ ADAPTIVE = {
     "echo+halving": Strategy(Echo(), SuccessiveHalving(eta=2)),
     "random+rungs": Strategy(Random(), Rungs()),
     "echo+rungs": Strategy(Echo(), Rungs()),
+    "echo+moods": Strategy(Echo(), Moods()),
     "echo+rungs, three at once": Strategy(Echo(), Rungs(at_once=3)),
 } | {name: parse_strategy(name) for name, each in STRATEGIES.items() if each.adaptive}
 
@@ -119,13 +120,13 @@ class Search:
         )
 
     def shown(self, number, last):
-        """State and curve of a trial when the results of jobs 0 … `last` are known, read off the record."""
-        mine = [job.number for job in self.jobs if job.trial == number]
-        known = [job for job in mine if job <= last and job in self.ends]
-        curve = self.ends[known[-1]][1] if known else ()
+        """State, rung and curve of a trial when the results of jobs 0 … `last` are known, read off the record."""
+        mine = [job for job in self.jobs if job.trial == number]
+        known = [job for job in mine if job.number <= last and job.number in self.ends]
+        outcome, curve = self.ends[known[-1].number] if known else (None, ())
         if known != mine:
-            return State.RUNNING, curve
-        return (State.STOPPED if number in self.stopped else self.ends[known[-1]][0]), curve
+            return State.RUNNING, mine[len(known)].rung, curve
+        return (State.STOPPED if number in self.stopped else outcome), known[-1].rung, curve
 
 
 def ledger(strategy, *, lag=None, **targets):
@@ -150,12 +151,16 @@ def test_under_the_lag_timing_changes_nothing(name, lag, budget):
         assert crowd.run() == alone
 
 
-@pytest.mark.parametrize("name", ["echo+full", "echo+rungs"])
+@pytest.mark.parametrize("name", ["echo+full", "echo+rungs", "echo+moods"])
 def test_under_the_lag_a_budget_cuts_the_same_search(name):
     """What failed trials give back counts when the lag shows it, not when it happens: any budget gives one job log."""
-    for budget in range(9, 49):
-        alone = Search(ledger(ADAPTIVE[name], lag=4, budget=budget)).run()
-        assert Search(ledger(ADAPTIVE[name], lag=4, budget=budget), 4, order(budget)).run() == alone
+    for budget in range(9, 110, 2):
+        targets = {"lag": 4, "budget": budget, "n_trials": None}
+        alone = Search(ledger(ADAPTIVE[name], **targets))
+        alone.run()
+        for seed in range(4):
+            assert Search(ledger(ADAPTIVE[name], **targets), 4, order(seed)).run() == alone.log
+        assert name != "echo+full" or budget - sum(trial.epochs for trial in alone.trials()) < 8
 
 
 @pytest.mark.parametrize("name", ADAPTIVE)
@@ -183,18 +188,22 @@ def test_a_decision_sees_what_the_lag_allows_and_no_more(lag, at_once):
     search = Search(ledger(strategy, lag=lag), lag, order(3))
     waited = []
 
+    def told(view):
+        return [(trial.state, trial.rung, trial.curve) for trial in view.trials]
+
     def check(search):
         plan, k = search.ledger.decide(), len(search.jobs)
         if not isinstance(plan, Planned):
             return
         seen = plan.job.seen
         for last in range(max(-1, k - lag), seen):
-            assert isinstance(strategy.scheduler.decide(search.ledger.view(last)), Wait)
+            view = search.ledger.view(last)
+            assert isinstance(strategy.scheduler.decide(view), Wait)
+            assert told(view) == [search.shown(number, last) for number in range(len(search.params))]
             waited.append(k)
         assert seen >= max(-1, k - lag)
         view = search.ledger.view(seen) if plan.params is None else strategy.searcher.shown[-1]
-        expected = [search.shown(number, seen) for number in range(len(search.params))]
-        assert [(trial.state, trial.curve) for trial in view.trials] == expected
+        assert told(view) == [search.shown(number, seen) for number in range(len(search.params))]
         assert list(view.open.values()) == [trial for trial in view.trials if not trial.state.ended]
 
     search.before = check
