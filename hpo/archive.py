@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from hpo.data.messages import did_you_mean
 from strategies.errors import HpoError
+from strategies.spelling import suggestion
 
 _MAGIC: Final = b"PK\x03\x04"
 _DIGITS: Final = 64
@@ -68,8 +68,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ModelError(
-            f"{path}: there is no such file.{did_you_mean(path.name, beside)} Give a saved model."
-        ) from None
+        raise ModelError(f"{path}: there is no such file.{suggestion(path.name, beside)} Give a saved model.") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}). Give a saved model.") from error

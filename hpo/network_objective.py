@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from hpo.objectives import Beginning, EpochResult, Objective, Session
 from network import Architecture, Epoch, Member, NetworkError, Training
 from network.errors import check_whole
 from strategies import Choice, Float, Int, Params, Space, Value
+from strategies.spelling import nearest
 
 if TYPE_CHECKING:
     from hpo.data import Data
@@ -240,7 +240,7 @@ def _what_diverged(epoch: Epoch) -> str:
 def _checked_names(names: Mapping[str, Any], what: str) -> dict[str, Any]:
     for name in names:
         if name not in DEFAULTS:
-            near = get_close_matches(name, DEFAULTS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            near = nearest(name, DEFAULTS)
+            hint = f"did you mean {near!r}? " if near else ""
             raise ObjectiveError(f"a network has no {what} {name!r}; {hint}it has: {', '.join(DEFAULTS)}")
     return dict(names)

@@ -12,13 +12,13 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 from hpo.errors import HpoError, ObjectiveError
 from hpo.objectives import Objective, UserObjective
+from strategies.spelling import nearest
 
 OURS: Final = ("hpo", "network", "strategies", "storage")
 _HOME: Final = Path(__file__).resolve().parent.parent
@@ -134,8 +134,8 @@ def _named(module: ModuleType, name: str, where: str) -> Any:
     target = _attribute(module, name)
     if target is None:
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(names[:10]) or 'no function at all'}"
+        near = nearest(name, names)
+        hint = f"did you mean {near!r}?" if near else f"it has: {', '.join(names[:10]) or 'no function at all'}"
         raise ObjectiveError(f"{where} has no {name!r}; {hint}")
     return target
 

@@ -13,6 +13,15 @@ from storage.tables import checkpoints, jobs, measurements, studies, trials, wor
 _id: sa.BindParameter[int] = sa.bindparam("study")
 _me: sa.BindParameter[str] = sa.bindparam("me")
 _not_done = sa.text("jobs.state <> 'done'")  # spelled as in the partial index, so that SQLite uses it
+_a_job = (
+    jobs.c.number,
+    jobs.c.trial,
+    jobs.c.from_epoch,
+    jobs.c.until_epoch,
+    jobs.c.bracket,
+    jobs.c.rung,
+    jobs.c.seen,
+)  # in the order of strategies.Job
 _job = (jobs.c.study_id == _id) & (jobs.c.number == sa.bindparam("job"))
 _trial = (trials.c.study_id == _id) & (trials.c.number == sa.bindparam("trial"))
 
@@ -39,9 +48,7 @@ renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bin
 seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
 
 # Who asks is alive: whatever has befallen its own leases, nobody has taken those jobs.
-_running = sa.select(
-    jobs.c.number, jobs.c.trial, jobs.c.from_epoch, jobs.c.until_epoch, jobs.c.bracket, jobs.c.rung, jobs.c.seen
-).where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done)
+_running = sa.select(*_a_job).where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done)
 lapsed_jobs = _running.where(jobs.c.lease_until < sa.bindparam("now"), jobs.c.worker != _me)
 jobs_of_worker = _running.where(jobs.c.worker == _me)
 forget_worker = sa.delete(workers).where(workers.c.id == _me)
@@ -53,13 +60,7 @@ count_attempt = (
 
 ready_jobs = (
     sa.select(
-        jobs.c.number,
-        jobs.c.trial,
-        jobs.c.from_epoch,
-        jobs.c.until_epoch,
-        jobs.c.bracket,
-        jobs.c.rung,
-        jobs.c.seen,
+        *_a_job,
         trials.c.params,
     )
     .join(trials, (trials.c.study_id == jobs.c.study_id) & (trials.c.number == jobs.c.trial))
@@ -193,13 +194,7 @@ trials_since = (
 )
 jobs_since = (
     sa.select(
-        jobs.c.number,
-        jobs.c.trial,
-        jobs.c.from_epoch,
-        jobs.c.until_epoch,
-        jobs.c.bracket,
-        jobs.c.rung,
-        jobs.c.seen,
+        *_a_job,
         jobs.c.outcome,
         jobs.c.end_epoch,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ from storage.errors import StudyExists, StudyNotFound
 from storage.tables import studies, trials
 from storage.views import create_view, view_name
 from strategies import Space, State, Strategy, Targets
+from strategies.spelling import nearest
 
 Direction = Literal["minimize", "maximize"]
 JobOrder = Literal["reproducible", "free"]
@@ -182,9 +182,9 @@ def _find(connection: Connection, name: str, database: Database) -> Row[Any]:
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:
-    near = get_close_matches(name, names, n=1)
+    near = nearest(name, names)
     if near:
-        return f"; did you mean {near[0]!r}?"
+        return f"; did you mean {near!r}?"
     return f"; there are: {', '.join(names[:10])}" if names else "; it holds no studies yet"
 
 

@@ -4,8 +4,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" with the nearest of `known`, or nothing when none is near."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that `name` was probably meant to be, whatever its case; None when none is near."""
     by_folded = {each.casefold(): each for each in known}
     near = get_close_matches(name.casefold(), by_folded, n=1)
-    return f" Did you mean {by_folded[near[0]]!r}?" if near else ""
+    return by_folded[near[0]] if near else None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" with the nearest of `known`, or nothing when none is near."""
+    near = nearest(name, known)
+    return f" Did you mean {near!r}?" if near is not None else ""

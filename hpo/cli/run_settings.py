@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Self
@@ -11,6 +10,7 @@ from typing import Any, Final, Self
 from hpo.errors import SettingError
 from hpo.space_file import read_toml, space_in
 from strategies import Space
+from strategies.spelling import nearest
 
 _LISTS: Final = ("keep", "drop")
 _NUMBERS: Final = ("trials", "max_epochs", "budget", "jobs", "seed", "parallelism")
@@ -66,8 +66,8 @@ def read_study_file(path: Path) -> RunSettings:
     for key, value in content.items():
         name = key.replace("-", "_")
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(known)}"
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else f"it may have {', '.join(known)}"
             raise SettingError(f"{path}: unknown key {key!r}; {hint}")
         settings[name] = _checked(name, value, path)
     if "data" not in settings and "objective" not in settings:

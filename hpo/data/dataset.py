@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.data.messages import DataError, did_you_mean, quoted
+from hpo.data.messages import DataError, quoted
 from hpo.data.preprocessing import Preprocessing
 from hpo.data.targets import Target, Task
+from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
     from network import TrainingData
@@ -71,7 +72,5 @@ class Data:
     def part(self, name: str) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Return inputs and targets of one of `PARTS`."""
         if name not in PARTS:
-            raise DataError(
-                f"unknown part '{name}' of the data.{did_you_mean(name, PARTS)} Use one of {quoted(PARTS)}."
-            )
+            raise DataError(f"unknown part '{name}' of the data.{suggestion(name, PARTS)} Use one of {quoted(PARTS)}.")
         return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.data.arrays import features_of, labels_of
-from hpo.data.messages import DataError, did_you_mean, quoted
+from hpo.data.messages import DataError, quoted
+from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(
-            f"{path}: there is no such file.{did_you_mean(path.name, beside)} Give the path of a data file."
+            f"{path}: there is no such file.{suggestion(path.name, beside)} Give the path of a data file."
         ) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Give a data file that may be read.") from error

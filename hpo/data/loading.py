@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from hpo.data.columns import converted
 from hpo.data.dataset import Data
-from hpo.data.messages import DataError, Remarks, counted, did_you_mean, quoted
+from hpo.data.messages import DataError, Remarks, counted, quoted
 from hpo.data.preprocessing import Preprocessing, fit_preprocessing
 from hpo.data.screening import screen
 from hpo.data.sources import Table, choose_target, open_table
 from hpo.data.splits import Split, split
 from hpo.data.targets import Target, Task, check_classes, fit_target, read_target
+from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ class Options:
         tasks = get_args(Task)
         if self.task not in (None, *tasks):
             raise DataError(
-                f"unknown task '{self.task}'.{did_you_mean(str(self.task), tasks)} Use one of {quoted(tasks)}."
+                f"unknown task '{self.task}'.{suggestion(str(self.task), tasks)} Use one of {quoted(tasks)}."
             )
         if not isinstance(self.seed, int) or self.seed < 0:
             raise DataError(f"the seed is {self.seed!r}. Give an integer that is not negative.")
@@ -132,7 +133,7 @@ def _without_dropped(features: "pd.DataFrame", options: Options) -> "pd.DataFram
     for name in (*options.keep, *options.drop):
         if name not in columns:
             raise DataError(
-                f"there is no column '{name}' to keep or drop.{did_you_mean(name, columns)} "
+                f"there is no column '{name}' to keep or drop.{suggestion(name, columns)} "
                 f"The columns are {quoted(columns)}."
             )
     return features.drop(columns=list(options.drop))

@@ -1,8 +1,7 @@
 """What is said to the person whose data it is: the error, the remarks, and names in both."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Final
 
 from strategies.errors import HpoError
@@ -20,13 +19,6 @@ class Remarks:
 
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the nearest of `known`; nothing when none is near."""
-    folded = {other.casefold(): other for other in known}
-    near = get_close_matches(name.casefold(), folded, n=1)
-    return f" Did you mean '{folded[near[0]]}'?" if near else ""
 
 
 def quoted(names: Sequence[str]) -> str:

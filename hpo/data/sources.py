@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hpo.data.arrays import features_of, labels_of
 from hpo.data.files import READERS, check_names, parse, read_bytes
-from hpo.data.messages import DataError, Remarks, did_you_mean, quoted
+from hpo.data.messages import DataError, Remarks, quoted
 from hpo.data.targets import Task
+from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,7 @@ def choose_target(table: Table, name: str | None, remarks: Remarks) -> "tuple[pd
         remarks.notes.append(f"The target is the column '{name}'.")
     if name not in columns:
         raise DataError(
-            f"there is no column '{name}' to be the target.{did_you_mean(name, columns)} Name one of {quoted(columns)}."
+            f"there is no column '{name}' to be the target.{suggestion(name, columns)} Name one of {quoted(columns)}."
         )
     return table.frame.drop(columns=name), table.frame[name]
 
@@ -114,7 +115,7 @@ def _file(source: str | Path, sha256: str | None) -> Table:
     path = Path(source).expanduser().absolute()
     if isinstance(source, str) and not path.exists() and path.suffix.casefold() not in READERS:
         raise DataError(
-            f"unknown data set '{source}'.{did_you_mean(source, BUILT_IN)} Give one of {quoted(list(BUILT_IN))}, "
+            f"unknown data set '{source}'.{suggestion(source, BUILT_IN)} Give one of {quoted(list(BUILT_IN))}, "
             f"or a file that ends in {', '.join(READERS)}."
         )
     content = read_bytes(path)
