@@ -7,8 +7,9 @@ finish their epochs, checkpoint and leave; a second one ends them at once.
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from time import time
 from types import FrameType
@@ -17,6 +18,7 @@ from typing import Any, Final
 from hpo.objectives import Objective
 from hpo.worker import WorkerLoop
 from storage.database import Database
+from storage.errors import StorageError
 from storage.studies import StudyRecord, load_study
 from storage.workers import Worker, list_dead, list_pids, process_name, request_stop
 from storage.worklist import LEASE, Worklist
@@ -134,29 +136,42 @@ class _Crew:
         try:
             with threadpool_limits(1 if self.launch.backend == "threading" else None):
                 parallel = Parallel(n_jobs=self.launch.n_jobs, backend=self._backend, pre_dispatch="all", batch_size=1)
-                parallel(delayed(work)(self.launch, me, os.getpid()) for _ in range(self.launch.n_jobs))
+                errors = parallel(delayed(work)(self.launch, me, os.getpid()) for _ in range(self.launch.n_jobs))
+            self.error = next((error for error in errors if error is not None), None)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the launching thread
             self.error = error
 
 
-def work(launch: Launch, launcher: str, launcher_pid: int) -> None:
-    """Be a worker: the task that joblib runs, in a process or a thread."""
+def work(launch: Launch, launcher: str, launcher_pid: int) -> Exception | None:
+    """Be a worker: the task that joblib runs, in a process or a thread. Return what went wrong, if anything.
+
+    Raised, it would make joblib end the other workers on the spot; so they are asked to save and leave.
+    """
+    try:
+        with closing(Database(launch.url)) as database:
+            _work(database, load_study(database, launch.study), launch, launcher, launcher_pid)
+    except Exception as error:  # noqa: BLE001 - it is raised again in the launching thread
+        if os.getpid() != launcher_pid:
+            error.add_note("".join(traceback.format_exception(error)))  # a traceback itself does not travel
+        return error
+    return None
+
+
+def _work(database: Database, study: StudyRecord, launch: Launch, launcher: str, launcher_pid: int) -> None:
     from threadpoolctl import threadpool_limits
 
-    database = Database(launch.url)
+    loop = WorkerLoop(
+        database, study, launch.objective, launcher=launcher, deadline=launch.deadline, lease=launch.lease
+    )
+    parent = launcher_pid if launch.backend == "loky" else None
+    surroundings = nullcontext() if os.getpid() == launcher_pid else _child_of(parent, loop.stopping)
     try:
-        study = load_study(database, launch.study)
-        loop = WorkerLoop(
-            database, study, launch.objective, launcher=launcher, deadline=launch.deadline, lease=launch.lease
-        )
-        if os.getpid() == launcher_pid:
-            with threadpool_limits(1):  # OpenMP's number of threads is each thread's own
-                loop.run()
-            return
-        with threadpool_limits(1), _child_of(launcher_pid if launch.backend == "loky" else None, loop.stopping):
+        with threadpool_limits(1), surroundings:  # in threads, too: OpenMP's number of threads is each one's own
             loop.run()
-    finally:
-        database.close()
+    except Exception:
+        with suppress(StorageError):  # the first error is the one to tell
+            request_stop(database, study.id, launcher)
+        raise
 
 
 @contextmanager

@@ -37,7 +37,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user's folder with a file of objectives and a module that it imports; forgotten afterwards."""
     (tmp_path / "train.py").write_text(OBJECTIVES)
     (tmp_path / "sibling.py").write_text("scale = 2.0\n")
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    for name in ("train", "sibling", "broken"):
+        sys.modules.pop(name, None)
     yield tmp_path
     for name, module in list(sys.modules.items()):
         if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
@@ -112,7 +114,6 @@ def test_what_cannot_be_found_is_named(folder: Path, reference: str, message: st
 def test_a_file_that_cannot_be_loaded_is_named(folder: Path, kind: str, content: str, message: str) -> None:
     """An error inside the user's file, or module, is told with its place; nothing half-loaded stays behind."""
     (folder / "broken.py").write_text(content)
-    sys.path.append(str(folder))
     reference = f"{folder}/broken.py:objective" if kind == "file" else "broken:objective"
     for _ in range(2):
         with pytest.raises(hpo.ObjectiveError, match=r"broken.* cannot be (loaded|imported)") as caught:
@@ -168,7 +169,6 @@ def test_a_study_whose_file_is_gone_says_so(folder: Path, tmp_path: Path) -> Non
 
 @pytest.fixture
 def module(folder: Path) -> ModuleType:
-    sys.path.append(str(folder))
     import train  # type: ignore[import-not-found] # of the user's folder
 
     return train
