@@ -11,6 +11,7 @@ from hpo.objectives import Objective
 from hpo.sources import as_objective
 from storage.studies import Direction, JobOrder, StudySpec
 from strategies import Space, Strategy, SuccessiveHalving, Targets, parse_strategy
+from strategies.spelling import is_storable
 
 
 def specify(
@@ -30,8 +31,8 @@ def specify(
 ) -> tuple[StudySpec, Objective | None]:
     """Return what defines a study, checked, and its objective; writes nothing. See `create_study`."""
     tuned = None if objective is None else as_objective(objective, metric or "value")
-    if not isinstance(name, str) or not name.strip():
-        raise SettingError(f"name={name!r}: a study's name is text that is not empty")
+    if not isinstance(name, str) or not name.strip() or not is_storable(name):
+        raise SettingError(f"name={name!r}: a study's name is text that is not empty and has no NUL")
     if tuned is not None and metric not in (None, tuned.metric):
         raise SettingError(
             f"metric={metric!r}, but the objective measures {tuned.metric!r}: give the metric to the objective"

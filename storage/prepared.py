@@ -6,8 +6,8 @@ runs while a worker keeps the database to itself is kept short this way, and not
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from typing import Any
+from math import isfinite
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, CursorResult, Dialect
@@ -45,14 +45,28 @@ def prepare_all(statements: Iterable[sa.ClauseElement], dialect: Dialect) -> Non
         _prepare(statement, dialect)
 
 
-@cache
 def _prepare(statement: sa.ClauseElement, dialect: Dialect) -> _Prepared:
-    return _Prepared(statement, dialect)
+    key = (dialect.name, dialect.driver, statement)
+    if key not in _prepared:
+        _prepared[key] = _Prepared(statement, dialect)
+    return _prepared[key]
+
+
+_prepared: Final[dict[tuple[str, str, sa.ClauseElement], _Prepared]] = {}  # every database of a kind shares them
 
 
 def to_json(value: Any) -> str | None:
     """Return a JSON value as text, as the database keeps it; None stays none."""
-    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return None if value is None else json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with null for NaN and infinity, which JSON does not know and a plug-in's reason may hold."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def from_json(kept: Any) -> Any:

@@ -146,7 +146,7 @@ class LedgerCopy(Knowledge):
         return self._ledger.trial(trial).params
 
     def history(self, job: Job) -> History:
-        return self._ledger.view(job.seen)
+        return self._ledger.seen_by(job)
 
     @property
     def n_jobs(self) -> int:

@@ -113,7 +113,8 @@ class Worklist:
         try:
             with self._database.write() as connection:
                 row, moment = self._begin(connection)
-                for job in self._take_over(moment, dead):
+                _, orphaned = self._take_over(moment, dead)
+                for job in orphaned:
                     self._suspect(moment, job)
         except BaseException:
             self._known.forget()
@@ -138,7 +139,7 @@ class Worklist:
         try:
             with self._database.write() as connection:
                 row, moment = self._begin(connection)
-                lost = self._take_over(moment, dead)
+                lost = any(self._take_over(moment, dead))
                 held = self._held(connection) if reports else set()
                 ended = [report for report in reports if report.progress.claim.job.number in held]
                 self._end(moment, ended)
@@ -176,17 +177,18 @@ class Worklist:
         key = {"study": self._study.id, "me": self.worker.id}
         return set(run(connection, statements.held_jobs, key).scalars())
 
-    def _take_over(self, moment: Moment, dead: Sequence[str]) -> list[Job]:
-        """Make the jobs ready again that dead workers held, or that nobody has renewed the lease of; return them."""
+    def _take_over(self, moment: Moment, dead: Sequence[str]) -> tuple[list[Job], list[Job]]:
+        """Make jobs ready again that nobody has renewed the lease of, or that `dead` workers held; return both."""
         study = {"study": self._study.id}
-        lapsed = run(moment.connection, statements.lapsed_jobs, study | {"me": self.worker.id, "now": moment.now})
-        lost = {row.number: Job(*row) for row in lapsed}
+        due = study | {"me": self.worker.id, "now": moment.now}
+        lapsed = [Job(*row) for row in run(moment.connection, statements.lapsed_jobs, due)]
+        orphaned: list[Job] = []
         for worker in dead:
-            orphaned = run(moment.connection, statements.jobs_of_worker, study | {"me": worker})
-            lost |= {row.number: Job(*row) for row in orphaned}
+            held = run(moment.connection, statements.jobs_of_worker, study | {"me": worker})
+            orphaned.extend(Job(*row) for row in held)
             run(moment.connection, statements.forget_worker, {"me": worker})
-        self._free(moment.connection, lost.values())
-        return list(lost.values())
+        self._free(moment.connection, [*lapsed, *orphaned])
+        return lapsed, orphaned
 
     def _suspect(self, moment: Moment, job: Job) -> None:
         """Count a dead worker against a trial; fail it when it has lost too many."""

@@ -12,6 +12,7 @@ where P is the study's parallelism. When that view makes the scheduler wait, one
 again a function of the job log alone. `order="free"` (`lag=None` here) shows results as they arrive.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -38,6 +39,7 @@ class Ledger:
         self._trials: list[Trial] = []
         self._open: dict[int, Trial] = {}
         self._jobs: list[Job] = []
+        self._first_jobs: list[int] = []  # by trial: the number of the job that started it
         self._pending: dict[int, Job] = {}
         self._finished_prefix = 0  # jobs 0 … prefix-1 have all ended
         self._epochs = 0  # spent by ended jobs, promised to pending ones
@@ -76,6 +78,8 @@ class Ledger:
         if job.number != len(self._jobs):
             raise ValueError(f"job {job.number} is entered after {len(self._jobs)} jobs")
         self._jobs.append(job)
+        if job.trial == len(self._first_jobs):
+            self._first_jobs.append(job.number)
         self._pending[job.number] = job
         self._epochs += job.epochs
         self._put(replace(self._trials[job.trial], state=State.RUNNING, bracket=job.bracket, rung=job.rung))
@@ -142,6 +146,18 @@ class Ledger:
             shown = dict(sorted(shown.items()))
         targets = self.targets
         return History(self._space, trials, shown, targets.max_epochs, targets.n_trials, targets.budget)
+
+    def seen_by(self, job: Job) -> History:
+        """Return the history that the decision for `job` had seen, with the trial it started: what a stopper judges by.
+
+        Without a lag there is no such moment, and it is what is known now.
+        """
+        if job.seen is None:
+            return self.view()
+        seen = self.view(job.seen)
+        known = bisect_right(self._first_jobs, job.number)
+        shown = {number: trial for number, trial in seen.open.items() if number < known}
+        return replace(seen, trials=seen.trials[:known], open=shown)
 
     def _hidden(self, last: int | None) -> list[Job]:
         """Return the jobs that have ended but show as pending when nothing after job `last` shows."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from strategies.domain import Domain, alternatives
 from strategies.errors import SpaceError
 from strategies.parameters import Choice, Int, Parameter, parameter_from_dict
-from strategies.spelling import suggestion
+from strategies.spelling import is_storable, suggestion
 from strategies.trial import Params, Value
 
 Conditions = tuple[tuple[str, tuple[Value, ...]], ...]
@@ -44,8 +44,8 @@ class Space:
         if not together:
             raise SpaceError("a space needs at least one parameter")
         for name, parameter in together.items():
-            if not isinstance(name, str) or not name.strip():
-                raise SpaceError(f"a parameter's name is text that is not empty, not {name!r}")
+            if not isinstance(name, str) or not name.strip() or not is_storable(name):
+                raise SpaceError(f"a parameter's name is text that is not empty and has no NUL, not {name!r}")
             if not isinstance(parameter, Domain):
                 raise SpaceError(f"parameter {name!r} must be a Float, an Int or a Choice, not {parameter!r}")
         conditions = {name: _conditions(name, together) for name in together}

@@ -11,6 +11,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_folded[near[0]] if near else None
 
 
+def is_storable(text: str) -> bool:
+    """Tell whether every database can keep `text`: it has no NUL, and no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" with the nearest of `known`, or nothing when none is near."""
     near = nearest(name, known)

@@ -13,10 +13,10 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SPACE: Final = hpo.Space(x=hpo.Float(0, 1))
 
 
-def searched(objective: Any, n_trials: int = 3, **settings: Any) -> hpo.Study:
+def searched(objective: Any, n_trials: int | None = 3, *, timeout: float | None = None, **settings: Any) -> hpo.Study:
     """Return a study in a temporary database after a search with one worker, right here."""
     chosen = {"space": SPACE, "objective": objective, "seed": 0, "storage": None} | settings
-    return hpo.create_study(**chosen).optimize(n_trials)
+    return hpo.create_study(**chosen).optimize(n_trials, timeout=timeout)
 
 
 class Trainer:

@@ -1,6 +1,7 @@
 """Studies as people use them: created, optimized, extended, loaded again, looked at."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -114,19 +115,22 @@ def test_a_grid_needs_no_target() -> None:
 
 
 def test_a_timeout_ends_early_and_the_study_goes_on() -> None:
-    """A search that could last for ever ends soon after its time, its trial saved; the next goes on from there."""
-    study = hpo.create_study(
-        space=SPACE, objective=Trainer, strategy="random", max_epochs=10**9, seed=0, storage=None, n_trials=2
-    )
-    begun: list[float] = []
-    for _ in range(2):
-        (trial,) = study.optimize(timeout=0.1).trials
-        (curve,) = study.curves().values()
-        assert (trial.state, trial.epochs, study.is_complete) == (hpo.State.PAUSED, len(curve), False)
-        assert len(curve) > len(begun)
-        assert curve[: len(begun)] == begun
-        begun = curve
-    assert begun == [trial.params["x"] + 1 / epoch for epoch in range(1, len(begun) + 1)]
+    """A search that would last long ends soon after its time, its trial saved; the next call goes on from there."""
+    pauses = [0.02]
+
+    class Slow(Trainer):
+        def train_epoch(self) -> float:
+            time.sleep(pauses[-1])
+            return super().train_epoch()
+
+    study = searched(Slow, 1, strategy="random", max_epochs=1000, timeout=0.5)
+    (trial,) = study.trials
+    (begun,) = study.curves().values()
+    assert (trial.state, trial.epochs, study.is_complete) == (hpo.State.PAUSED, len(begun), False)
+    assert 0 < len(begun) < 1000
+    pauses.append(0.0)
+    assert study.optimize().best_trial.state is hpo.State.COMPLETE
+    assert study.curves() == {0: [trial.params["x"] + 1 / epoch for epoch in range(1, 1001)]}
 
 
 # --- values -------------------------------------------------------------------------------------------------------

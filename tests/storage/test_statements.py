@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from crew import Hand, new_study, train
 
+from storage.prepared import from_json, to_json
 from storage.studies import load_study
 from strategies import Float, Grid, Random, Space, Strategy, SuccessiveHalving
 
@@ -90,3 +91,10 @@ def test_an_exchange_costs_the_same_after_many_trials(name, tmp_path):
         costs.append(sorted(singles)[len(singles) // 2])
     assert 0 < costs[1] <= 1.2 * costs[0]
     assert load_study(hand.database, "crew").state == "open"
+
+
+def test_what_json_does_not_know_is_null():
+    """NaN and infinity, as a plug-in's reason may hold them, are kept as null: SQLite's JSON functions refuse them."""
+    reason = {"cut_off": float("inf"), "ranks": [1, float("nan")], "rung": 2}
+    assert from_json(to_json(reason)) == {"cut_off": None, "ranks": [1, None], "rung": 2}
+    assert to_json(None) is None

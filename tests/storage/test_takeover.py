@@ -168,3 +168,17 @@ def test_give_back_is_not_death(tmp_path):
         worker.one()
     worker.worklist.release([train(claim, 0) for claim in worker.claims.values()])
     assert rows(path, "SELECT state, attempts FROM trials") == [("paused", 0)]
+
+
+def test_only_the_dead_are_suspected(tmp_path):
+    """A burial gives back what run-out leases held as well, but counts against the trials of the dead alone."""
+    path = tmp_path / "hpo.db"
+    study = new_study(path, n_trials=2)
+    victim, sleeper, undertaker = Hand(path, study), Hand(path, study, LAPSED), Hand(path, study)
+    victim.one()
+    sleeper.one()
+    undertaker.worklist.bury([victim.id])
+    assert rows(path, "SELECT number, state, attempts FROM trials ORDER BY number") == [
+        (0, "paused", 1),
+        (1, "paused", 0),
+    ]

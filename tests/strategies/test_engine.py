@@ -1,7 +1,7 @@
 """The engine: the same decisions whatever the timing, from whatever part of the record; nothing seen too early."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
@@ -53,7 +53,7 @@ class Witness(Echo):
     shown: list = field(default_factory=list)
 
     def propose(self, number, history, rng):
-        self.shown.append(history)
+        self.shown.append(replace(history, trials=list(history.trials), open=dict(history.open)))
         return super().propose(number, history, rng)
 
 
@@ -276,3 +276,19 @@ def test_the_record_comes_in_order():
     empty.start(0, {"x": 0.5})
     with pytest.raises(ValueError, match="job 2 is entered after 0 jobs"):
         empty.open_job(Job(2, 0, 0, 8))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_stopper_judges_by_what_its_job_s_decision_saw(seed):
+    """Whenever it is asked, `seen_by` shows the trials and curves that the decision was shown, and the job's own trial."""
+    rng = np.random.default_rng(seed)
+    witness = Witness()
+    ledger = Ledger(Strategy(witness, Full()), SPACE, 1, Targets(4, n_trials=12), lag=3)
+    search = Search(ledger, workers=3, pick=lambda n: int(rng.integers(n)))
+    search.run()
+    assert len(witness.shown) == len(search.jobs) == 12
+    for job, shown in zip(search.jobs, witness.shown, strict=True):
+        seen = ledger.seen_by(job)
+        assert list(seen.trials[:-1]) == list(shown.trials)
+        assert (seen.trials[-1].number, seen.trials[-1].curve) == (job.trial, ())
+        assert set(seen.open) == {*shown.open, job.trial}
