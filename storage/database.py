@@ -37,12 +37,13 @@ class Database:
         """
         self.url = _parse(url)
         self.path = _sqlite_path(self.url)
+        self._absolute = self.url if self.path is None else self.url.set(database=str(self.path.absolute()))
         if self.path is not None:
             try:
                 _check_file(self.path, create=create)
             except (OSError, ValueError) as error:
                 raise StorageError(f"{self.path} cannot be opened ({error}): check its name and permissions") from error
-        self.engine = _engine(self.url)
+        self.engine = _engine(self._absolute)
         try:
             self._check_schema(create=create)
         except BaseException:
@@ -51,8 +52,8 @@ class Database:
 
     @property
     def given_url(self) -> str:
-        """The URL in full, with its password: for whoever opens the database again."""
-        return self.url.render_as_string(hide_password=False)
+        """The URL in full, with its password and an absolute path: for whoever opens the database from anywhere."""
+        return self._absolute.render_as_string(hide_password=False)
 
     @property
     def shown_url(self) -> str:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from evidence import rows
+from evidence import rows, wait_until
 from searches import SPACE, Trainer, ran, searched
 
 import hpo
@@ -192,9 +193,13 @@ def test_asked_trials_and_workers_share_a_study(tmp_path: Path) -> None:
     def objective(params: Mapping[str, float]) -> float:
         return params["x"]
 
-    study = asking(objective=objective, storage=tmp_path / "hpo.db", n_trials=6)
+    path = tmp_path / "hpo.db"
+    study = asking(objective=objective, storage=path, n_trials=6)
     trial = study.ask()
-    study.optimize(timeout=0.5)
-    assert [t.state for t in study.trials] == [hpo.State.RUNNING] + 5 * [hpo.State.COMPLETE]
-    study.tell(trial, objective(trial.params))
+    with ThreadPoolExecutor(1) as pool:
+        search = pool.submit(study.optimize)
+        wait_until(path, "SELECT count(*) FROM trials WHERE state = 'complete'", 5, seconds=30)
+        assert (study.trial(0).state, search.done()) == (hpo.State.RUNNING, False)
+        study.tell(trial, objective(trial.params))
+        assert search.result(30).is_complete
     assert [t.value for t in study.trials] == [objective(t.params) for t in study.trials]

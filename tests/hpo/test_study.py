@@ -414,3 +414,16 @@ def test_other_backends_give_the_same_search(backend: str) -> None:
     study = hpo.create_study(**{"seed": 0, "storage": None} | settings).optimize(9, n_jobs=2, backend=backend)
     assert _timeless(study) == _timeless(here)
     assert study.curves() == here.curves()
+
+
+def test_workers_find_the_database_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path is meant from where the study was made, also when the program has moved on since."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    study = hpo.create_study(
+        "moving", space=hpo.Space(x=hpo.Float(0, 1)), objective=lambda params: params["x"], storage="sqlite:///here.db"
+    )
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    study.optimize(3, n_jobs=2, backend="loky")
+    assert len(study.trials) == 3
+    assert list(Path().iterdir()) == []
