@@ -10,6 +10,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from restored import frozen, go_on
 
 from network import (
     ACTIVATIONS,
@@ -17,7 +18,6 @@ from network import (
     LOSSES,
     OPTIMIZERS,
     Architecture,
-    Epoch,
     Member,
     Training,
     TrainingData,
@@ -72,34 +72,11 @@ def problem(shape: dict, kinds: dict) -> tuple[Architecture, TrainingData]:
     return architecture, TrainingData(inputs(rows), targets(rows), inputs(11), targets(11))
 
 
-def frozen(value: object) -> object:
-    """Return what two values share exactly if they are the same bit for bit."""
-    match value:
-        case dict():
-            return {key: frozen(item) for key, item in value.items()}
-        case np.ndarray():
-            return value.dtype.str, value.shape, value.tobytes()
-        case Epoch():
-            return value.epoch, value.loss.hex(), {k: v.hex() for k, v in value.metrics.items()}, value.diverged
-        case list() | tuple():
-            return [frozen(item) for item in value]
-        case _:
-            return value
-
-
 def run(architecture, members, data, epochs=EPOCHS):
     """Return, for each member, its epochs and its final state."""
     training = Training(architecture, members, data)
     by_epoch = [training.train_epoch() for _ in range(epochs)]
     return [(frozen([epoch[k] for epoch in by_epoch]), frozen(training.state(k))) for k in range(len(members))]
-
-
-def go_on(architecture, member, data, state, epochs):
-    """Restore `state` beside a member that has come less far, and return what the remaining epochs give."""
-    training = Training(architecture, [Member(seed=99), member], data)
-    training.restore(1, state)
-    results = [training.train_epoch()[1] for _ in range(epochs)]
-    return frozen(results), frozen(training.state(1))
 
 
 @pytest.fixture(scope="module")

@@ -169,7 +169,7 @@ def test_levels_of_an_integer():
         (lambda: Choice("a", when={"b": []}), "allows no value of 'b'"),
         (Space, "at least one parameter"),
         (lambda: Space(Float(0, 1)), "made of named parameters"),
-        (lambda: Space({"": Float(0, 1)}), "not empty, not ''"),
+        (lambda: Space({"": Float(0, 1)}), "not empty and has no NUL, not ''"),
         (lambda: Space({"x": Float(0, 1)}, x=Float(0, 1)), "given twice"),
         (lambda: Space(x=(0, 1)), "parameter 'x' must be a Float, an Int or a Choice, not (0, 1)"),
         (lambda: Space(x=Float(0, 1, when={"optimzer": "a"}), optimizer=Choice("a")), "Did you mean 'optimizer'?"),
