@@ -67,7 +67,7 @@ def test_the_whole_group_is_killed_and_the_search_is_resumed(
     path, log = folder / f"{attempt}.db", folder / f"{attempt}.log"
     total = len(expected[strategy]["measurements"])
     process = launch(folder, strategy, path, log)
-    wait_until(path, MEASURED, random.Random(attempt).randrange(1, total * 9 // 10))
+    wait_until(path, MEASURED, random.Random(attempt).randrange(1, total * 6 // 10))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert rows(path, "SELECT state FROM studies") == [("open",)]
