@@ -15,6 +15,7 @@ from time import time
 from types import FrameType
 from typing import Any, Final
 
+from hpo.errors import HpoError
 from hpo.objectives import Objective
 from hpo.worker import WorkerLoop
 from storage.database import Database
@@ -73,7 +74,9 @@ def run_workers(database: Database, study: StudyRecord, launch: Launch, watcher:
         try:
             _look_after(crew, database, study, watcher, stop_asked)
         except BaseException:
-            crew.end_at_once(list_pids(database, study.id, process_name()))
+            crew.start_no_more()
+            with suppress(HpoError):  # where the database is the trouble, nobody can tell who works
+                crew.end_at_once(list_pids(database, study.id, process_name()))
             raise
     if crew.error is not None:
         raise crew.error
@@ -120,9 +123,12 @@ class _Crew:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def end_at_once(self, pids: list[int]) -> None:
+    def start_no_more(self) -> None:
+        """Replace no worker from now on: those that die are meant to."""
         if hasattr(self._backend, "close"):
             self._backend.close()
+
+    def end_at_once(self, pids: list[int]) -> None:
         for pid in pids:
             if pid != os.getpid():
                 with suppress(ProcessLookupError):

@@ -71,12 +71,15 @@ class WorkerLoop:
 
     def _tick(self) -> None:
         _, request = self._worklist.look()
-        if request == STOP or (self._deadline is not None and time() > self._deadline):
+        if request == STOP or self._is_late():
             self.stopping.set()
+
+    def _is_late(self) -> bool:
+        return self._deadline is not None and time() > self._deadline
 
     def _work(self) -> None:
         dead: Sequence[str] = self._dead()
-        while not self.stopping.is_set():
+        while not self.stopping.is_set() and not self._is_late():
             exchange = self._desk.exchange(self._wanted(), dead)
             dead = ()
             if exchange.claims:

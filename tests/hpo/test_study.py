@@ -427,3 +427,13 @@ def test_workers_find_the_database_from_another_folder(tmp_path: Path, monkeypat
     study.optimize(3, n_jobs=2, backend="loky")
     assert len(study.trials) == 3
     assert list(Path().iterdir()) == []
+
+
+def test_a_deadline_holds_for_quick_trials_too(tmp_path: Path) -> None:
+    """No further trial is claimed once the time is up, however short the trials are."""
+    study = hpo.create_study(
+        space=hpo.Space(x=hpo.Float(0, 1)), objective=lambda params: params["x"], storage=tmp_path / "hpo.db"
+    )
+    study.optimize(1000, timeout=1e-9)
+    assert len(study.trials) < 10
+    assert not study.is_complete
