@@ -73,7 +73,6 @@ class Overview:
     running: Sequence[RunningJob]
     workers: int
     started_at: float | None
-    last_at: float | None
     now: float
 
     @property
@@ -94,7 +93,6 @@ def overview(database: Database, study: StudyRecord) -> Overview:
                 sa.func.sum(trials.c.epochs),
                 sa.func.sum(trials.c.train_seconds),
                 sa.func.min(trials.c.started_at),
-                sa.func.max(trials.c.finished_at),
             )
             .where(mine)
             .group_by(trials.c.state)
@@ -124,7 +122,6 @@ def overview(database: Database, study: StudyRecord) -> Overview:
         running=[RunningJob(*row[:5], since_seen=now - (row.seen_at or now)) for row in running],
         workers=count,
         started_at=min((row[4] for row in rows if row[4] is not None), default=None),
-        last_at=max((row[5] for row in rows if row[5] is not None), default=None),
         now=now,
     )
 

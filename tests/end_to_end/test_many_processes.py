@@ -17,8 +17,8 @@ from evidence import rows
 import hpo
 from hpo.sources import load_objective
 
-TRIALS = 2400
-OBJECTIVE = "import time\n\ndef objective(params):\n    time.sleep(0.005)\n    return params['x']\n"
+TRIALS = 3000
+OBJECTIVE = "import time\n\ndef objective(params):\n    time.sleep(0.002)\n    return params['x']\n"
 WORKER = """
 import json, sys, time
 from pathlib import Path
