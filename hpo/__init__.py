@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hpo.data import Data as Data
     from hpo.data import DataError as DataError
     from hpo.data import load_data as load_data
+    from hpo.default_space import default_space as default_space
     from hpo.errors import (
         CheckpointError as CheckpointError,
     )
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from hpo.model import Model as Model
     from hpo.model import load_model as load_model
     from hpo.network_objective import NetworkObjective as NetworkObjective
-    from hpo.network_objective import default_space as default_space
     from hpo.objectives import Objective as Objective
     from hpo.study import (
         Study as Study,
@@ -165,7 +165,8 @@ _HOMES: Final = {
         "StrategyError StudyExists StudyNotFound WorkerError"
     ),
     "hpo.model": "Model load_model",
-    "hpo.network_objective": "NetworkObjective default_space",
+    "hpo.default_space": "default_space",
+    "hpo.network_objective": "NetworkObjective",
     "hpo.objectives": "Objective",
     "hpo.study": "Study create_study load_study",
     "network": "Architecture Member Training TrainingData evaluate predict",

@@ -1,13 +1,13 @@
 """A trained network with its preprocessing: from raw tables to labels or values, and one file that holds it all.
 
 model.json              format and version; architecture, columns, target, params, info
-weights_0.npy …         weights and biases of each layer, from the inputs on
+weights_0_0.npy …       what each layer has learned: by layer, from the inputs on, and by array
 preprocessing.skops     the fitted scikit-learn pipeline, by skops: there is no pickle anywhere
 """
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,17 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.archive import ModelError, read_archive, write_archive
-from hpo.data import Column, Data, DataError, Kind, Preprocessing, Target
+from hpo.data import Column, Data, DataError, Kind, MeasureTarget, Preprocessing, Target, target_from_dict
 from hpo.data.sources import open_features
-from network import Architecture, predict
+from hpo.scores import scores
+from network import Architecture, Weights, predict
 
-__all__ = ["FORMAT", "VERSION", "Model", "ModelError", "Parameters", "load_model"]
+__all__ = ["FORMAT", "VERSION", "Model", "ModelError", "load_model"]
 
 FORMAT: Final = "hpo model"
 VERSION: Final = 1
-
-Parameters = Sequence[tuple[NDArray[Any], NDArray[Any]]]
-"""Weights (inputs, outputs) and biases (outputs,) of each layer, from the inputs on."""
 
 _TRUSTED: Final = frozenset({"numpy.dtype"})
 """What skops asks about in our pipelines beyond the types that it trusts by itself."""
@@ -41,7 +39,7 @@ class Model:
     """
 
     architecture: Architecture
-    parameters: Parameters = field(repr=False)
+    weights: Weights = field(repr=False)
     preprocessing: Preprocessing = field(repr=False)
     target: Target
     fingerprint: str
@@ -53,13 +51,13 @@ class Model:
         cls,
         data: Data,
         architecture: Architecture,
-        parameters: Parameters,
+        weights: Weights,
         *,
         params: Mapping[str, Any] | None = None,
         info: Mapping[str, Any] | None = None,
     ) -> "Model":
-        """Return the model of a network trained on `data`, with a copy of its parameters."""
-        copies = tuple((np.array(weights, order="C"), np.array(biases, order="C")) for weights, biases in parameters)
+        """Return the model of a network trained on `data`, with a copy of its weights."""
+        copies = tuple(tuple(np.array(array, order="C") for array in layer) for layer in weights)
         return cls(architecture, copies, data.preprocessing, data.target, data.fingerprint, params or {}, info or {})
 
     def predict(self, table: Any) -> NDArray[Any]:
@@ -71,32 +69,23 @@ class Model:
         return self.target.decode(self._outputs(table))
 
     def predict_proba(self, table: Any) -> NDArray[Any]:
-        """Return the probabilities (rows, classes), in the order of `target.classes`, of each row of `table`."""
-        if self.target.classes is None:
+        """Return the probabilities of each row of `table`.
+
+        Of classes (rows, classes), in the order of the target's; of labels (rows, labels), each that it is there.
+        """
+        if isinstance(self.target, MeasureTarget):
             raise ModelError(f"the target '{self.target.name}' is a measure and has no probabilities. Use predict.")
         return self._outputs(table)
 
     def evaluate(self, data: Data, part: str = "test") -> dict[str, float]:
-        """Return accuracy and log_loss; or rmse, in the target's unit, and r2: on a part of the data trained on."""
-        from sklearn import metrics
-
+        """Return the `scores` on a part of the data that it was trained on, rows weighted as these say."""
         if data.fingerprint != self.fingerprint:
             raise ModelError(
                 f"the model was trained on other data than '{data.name}', or on another split or preparation of it. "
                 "Load the data as for training; on other tables, use predict."
             )
         x, y = data.part(part)
-        outputs = predict(self.architecture, self.parameters, x)
-        if self.target.classes is not None:
-            return {
-                "accuracy": float(metrics.accuracy_score(y, outputs.argmax(axis=1))),
-                "log_loss": float(metrics.log_loss(y, outputs, labels=range(self.target.outputs))),
-            }
-        truth, values = self.target.in_units(y), self.target.in_units(outputs)
-        return {
-            "rmse": float(metrics.root_mean_squared_error(truth, values)),
-            "r2": float(metrics.r2_score(truth, values)),
-        }
+        return scores(self.target, y, predict(self.architecture, self.weights, x), data.weights(part))
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file: whole, or not at all. Raises ModelError when that cannot be."""
@@ -108,7 +97,7 @@ class Model:
             inputs = self.preprocessing.transform(open_features(table, columns))
         except DataError as error:
             raise ModelError(f"the model cannot predict on this table: {error}") from error
-        return predict(self.architecture, self.parameters, inputs)
+        return predict(self.architecture, self.weights, inputs)
 
 
 def load_model(path: str | Path) -> Model:
@@ -130,9 +119,9 @@ def _parts(model: Model) -> Iterator[tuple[str, bytes]]:
     from skops.io import dumps
 
     yield "model.json", _described(model)
-    for layer, (weights, biases) in enumerate(model.parameters):
-        yield f"weights_{layer}.npy", _npy(weights)
-        yield f"biases_{layer}.npy", _npy(biases)
+    for layer, arrays in enumerate(model.weights):
+        for number, array in enumerate(arrays):
+            yield f"weights_{layer}_{number}.npy", _npy(array)
     yield "preprocessing.skops", dumps(model.preprocessing.transformer)
 
 
@@ -141,10 +130,10 @@ def _described(model: Model) -> bytes:
         "format": FORMAT,
         "version": VERSION,
         "architecture": asdict(model.architecture),
-        "layers": len(model.parameters),
+        "layers": [len(arrays) for arrays in model.weights],
         "columns": [asdict(column) for column in model.preprocessing.columns],
         "feature_names": model.preprocessing.feature_names,
-        "target": asdict(model.target),
+        "target": model.target.to_dict(),
         "fingerprint": model.fingerprint,
         "params": model.params,
         "info": model.info,
@@ -168,16 +157,16 @@ def _description(parts: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def _model(parts: Mapping[str, bytes], said: Mapping[str, Any]) -> Model:
-    parameters = tuple(
-        (_array(parts[f"weights_{layer}.npy"]), _array(parts[f"biases_{layer}.npy"])) for layer in range(said["layers"])
+    weights = tuple(
+        tuple(_array(parts[f"weights_{layer}_{number}.npy"]) for number in range(arrays))
+        for layer, arrays in enumerate(said["layers"])
     )
     columns = tuple(Column(**column | {"kind": Kind(column["kind"])}) for column in said["columns"])
-    classes = said["target"]["classes"]
     return Model(
         Architecture(**said["architecture"]),
-        parameters,
+        weights,
         Preprocessing(columns, _transformer(parts["preprocessing.skops"]), tuple(said["feature_names"])),
-        Target(**said["target"] | {"classes": None if classes is None else tuple(classes)}),
+        target_from_dict(said["target"]),
         said["fingerprint"],
         said["params"],
         said["info"],

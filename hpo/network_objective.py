@@ -6,63 +6,46 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
+from hpo.default_space import default_space
 from hpo.errors import ObjectiveError
+from hpo.network_settings import EPOCHS, check_settings, network_of
 from hpo.objectives import Beginning, EpochResult, Objective, Session
-from network import Architecture, Epoch, Member, NetworkError, Training
-from network.errors import check_whole
-from strategies import Choice, Float, Int, Params, Space, Value
-from strategies.spelling import nearest
+from network import Architecture, Direction, Epoch, Member, NetworkError, Training
+from strategies import Choice, Params, Space, Value
 
 if TYPE_CHECKING:
     from hpo.data import Data
     from hpo.model import Model
 
-EPOCHS: Final = 81
-"""The most a network trains where nothing else is said: four times three times longer than one epoch."""
-
-DEFAULTS: Final[Mapping[str, Value]] = {
-    "layers": 1,
-    "hidden": 64,
-    "activation": "relu",
-    "initializer": None,  # He's for ReLU, Glorot's for the others
-    "optimizer": "adam",
-    "batch_size": 32,
-    "learning_rate": 1e-3,
-    "l2": 0.0,
-    "momentum": 0.9,
+_METRICS: Final[Mapping[str, Mapping[str, Direction]]] = {
+    "classification": {
+        "accuracy": "maximize",
+        "log_loss": "minimize",
+        "balanced_accuracy": "maximize",
+        "roc_auc": "maximize",
+    },
+    "multilabel": {
+        "log_loss": "minimize",
+        "accuracy": "maximize",
+        "balanced_accuracy": "maximize",
+        "roc_auc": "maximize",
+    },
+    "regression": {"rmse": "minimize", "r2": "maximize", "mae": "minimize"},
 }
-"""Every setting of a network that can be searched or fixed, and what it is where neither is done."""
+"""What can be measured for each task, the first where nothing else is said."""
 
-_METRICS: Final = {"accuracy": "maximize", "log_loss": "minimize", "rmse": "minimize", "r2": "maximize"}
-_OF_TASK: Final = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "r2")}
-
-
-def default_space() -> Space:
-    """Return the space that is searched where no other is given.
-
-    Few shapes (depth, width and batch size have two or three values each), so that trials of one shape train as one
-    stack. Learning rates span what Adam and SGD with momentum need on standardised inputs; L2 penalties go from none to
-    speak of to strong; widths from 32 up cover tables and small images.
-    """
-    return Space(
-        learning_rate=Float(3e-4, 1e-1, log=True),
-        hidden=Choice(32, 64, 128),
-        layers=Int(1, 2),
-        activation=Choice("relu", "tanh"),
-        optimizer=Choice("adam", "sgd"),
-        momentum=Float(0.5, 0.99, when={"optimizer": "sgd"}),
-        batch_size=Choice(32, 128),
-        l2=Float(1e-6, 1e-2, log=True),
-    )
+_IN_UNITS: Final = ("rmse", "mae")
 
 
 class NetworkObjective(Objective):
     """A fully connected network on a data set; its value is a metric on the validation part.
 
     `data` is a built-in set's name, a file's path, a DataFrame, arrays (X, y) or a `Data`; `target`, `task`, `keep`,
-    `drop`, `validation`, `test` and `seed` (of the split) are as in `load_data`. Further settings (see `DEFAULTS`) fix
-    what the space does not search. Metrics: "accuracy" and "log_loss" for classification, "rmse" (in the target's own
-    units) and "r2" for regression; the first of each is the default. Raises DataError and ObjectiveError.
+    `drop`, `weight`, `balance`, `validation`, `test` and `seed` (of the split) are as in `load_data`. Further settings
+    (see `network_settings.DEFAULTS`) fix what the space does not search. Metrics: "accuracy", "log_loss",
+    "balanced_accuracy" and "roc_auc" of classes, and of labels, where "log_loss" is the default; "rmse", "r2" and "mae"
+    of numbers: errors are in the target's own units, or of several targets in standard deviations of each. Raises
+    DataError and ObjectiveError.
     """
 
     kind = "network"
@@ -74,10 +57,12 @@ class NetworkObjective(Objective):
         self,
         data: Any,
         *,
-        target: str | None = None,
+        target: str | Sequence[str] | None = None,
         task: Any = None,
         keep: Sequence[str] = (),
         drop: Sequence[str] = (),
+        weight: Any = None,
+        balance: bool = False,
         validation: float = 0.2,
         test: float = 0.2,
         seed: int = 0,
@@ -85,28 +70,43 @@ class NetworkObjective(Objective):
         **settings: Value,
     ) -> None:
         loaded = _loaded(
-            data, target=target, task=task, keep=keep, drop=drop, validation=validation, test=test, seed=seed
+            data,
+            target=target,
+            task=task,
+            keep=keep,
+            drop=drop,
+            weight=weight,
+            balance=balance,
+            validation=validation,
+            test=test,
+            seed=seed,
         )
         self._data: Data | None = loaded
+        self._source, self._name = dict(loaded.source), loaded.name
         self._arrays = loaded.arrays()
-        self._loss = "cross_entropy" if loaded.task == "classification" else "squared_error"
-        self._scale = float(loaded.target.scale)
+        self.task = loaded.task
+        self._unit = _unit(loaded)
         self._outputs = loaded.outputs
         self._settings: dict[str, Value] = {}
-        for name, value in _checked_names(settings, "setting").items():
+        check_settings(settings, "setting")
+        for name, value in settings.items():
             self._check_value(f"setting {name!r} is {value!r}", name, value)
         self._settings = dict(settings)
-        choices = _OF_TASK[loaded.task]
-        self.metric = metric or choices[0]
+        choices = _METRICS[loaded.task]
+        self.metric = metric or next(iter(choices))
         if self.metric not in choices:
             raise ObjectiveError(f"{self.metric!r} does not measure {loaded.task}: use {' or '.join(choices)}")
-        self.direction = _METRICS[self.metric]  # type: ignore[assignment] # the literals of the dictionary
-        self.source = {
+        self.direction = choices[self.metric]
+
+    @property
+    def source(self) -> Mapping[str, Any]:  # type: ignore[override] # it follows from the settings
+        """Where it comes from, in JSON."""
+        return {
             "kind": "network",
-            "data": dict(loaded.source),
+            "data": self._source,
             "settings": dict(self._settings),
             "metric": self.metric,
-            "shown": f"network on {loaded.name}",
+            "shown": f"network on {self._name}",
         }
 
     @classmethod
@@ -127,6 +127,18 @@ class NetworkObjective(Objective):
             raise ObjectiveError("a worker's copy of the objective has no more than the training data")
         return self._data
 
+    def lasting(self, epochs: int) -> "NetworkObjective":
+        """Return this objective with schedules that end after so many epochs, unless the settings say when."""
+        if "schedule_epochs" in self._settings:
+            return self
+        lasting = object.__new__(type(self))  # a copy would travel light, as to a worker
+        lasting.__dict__ = self.__dict__ | {"_settings": self._settings | {"schedule_epochs": epochs}}
+        return lasting
+
+    def default_space(self) -> Space:
+        """Return the space for the task, without what the settings fix."""
+        return self.without_fixed(default_space(self.task))
+
     def without_fixed(self, space: Space) -> Space:
         """Return `space` without the parameters that the settings fix, and those that hang on them."""
         gone = set(self._settings)
@@ -137,7 +149,8 @@ class NetworkObjective(Objective):
 
     def check(self, space: Space) -> None:
         """Raise ObjectiveError when a network has no such setting, or cannot take one of its values."""
-        for name, domain in _checked_names(space.parameters, "parameter").items():
+        check_settings(space.parameters, "parameter")
+        for name, domain in space.parameters.items():
             if name in self._settings:
                 raise ObjectiveError(
                     f"{name!r} is a parameter of the space, and a setting of the objective: leave one of them out"
@@ -165,14 +178,14 @@ class NetworkObjective(Objective):
         architecture, member = self._network(params, seed)
         training = Training(architecture, [member], self._arrays, self.metric)
         training.restore(0, state)
-        return Model.trained_on(self.data, architecture, training.parameters(0, best=True), params=params)
+        return Model.trained_on(self.data, architecture, training.weights(0), params=params)
 
     def _result(self, epoch: Epoch) -> EpochResult:
         if epoch.diverged:
             return EpochResult(error=f"diverged in epoch {epoch.epoch}: {_what_diverged(epoch)} is not finite")
-        metrics = {name: value for name, value in epoch.metrics.items() if name in _METRICS}
-        if "rmse" in metrics:
-            metrics["rmse"] *= self._scale
+        metrics = {name: value for name, value in epoch.metrics.items() if name in _METRICS[self.task]}
+        for name in metrics.keys() & _IN_UNITS:
+            metrics[name] *= self._unit
         value = metrics.pop(self.metric)
         return EpochResult(value, {"train_loss": epoch.loss} | metrics)
 
@@ -183,22 +196,9 @@ class NetworkObjective(Objective):
             raise ObjectiveError(f"{what}, but: {error}") from error
 
     def _network(self, params: Mapping[str, Any], seed: int) -> tuple[Architecture, Member]:
-        chosen: dict[str, Any] = {**DEFAULTS, **self._settings, **params}
-        if chosen["initializer"] is None:
-            chosen["initializer"] = "he" if chosen["activation"] == "relu" else "glorot"
-        check_whole("layers", chosen["layers"], 0)
-        architecture = Architecture(
-            inputs=self._arrays.x_train.shape[1],
-            outputs=self._outputs,
-            hidden=(chosen["hidden"],) * chosen["layers"],
-            activation=chosen["activation"],
-            loss=self._loss,
-            initializer=chosen["initializer"],
-            optimizer=chosen["optimizer"],
-            batch_size=chosen["batch_size"],
-        )
-        member = Member(seed, chosen["learning_rate"], chosen["l2"], chosen["momentum"])
-        return architecture, member
+        inputs = self._arrays.x_train.shape[1]
+        settings = {**self._settings, **params}
+        return network_of(settings, inputs=inputs, outputs=self._outputs, task=self.task, seed=seed)
 
 
 class _NetworkSession(Session):
@@ -219,7 +219,7 @@ class _NetworkSession(Session):
 
 def _loaded(data: Any, **options: Any) -> "Data":
     from hpo.data import Data, load_data
-    from hpo.data.loading import Options
+    from hpo.data import Options
 
     if not isinstance(data, Data):
         return load_data(data, **options)
@@ -237,10 +237,9 @@ def _what_diverged(epoch: Epoch) -> str:
     return f"the {wrong[0].replace('_', ' ')}" if wrong else "a weight"
 
 
-def _checked_names(names: Mapping[str, Any], what: str) -> dict[str, Any]:
-    for name in names:
-        if name not in DEFAULTS:
-            near = nearest(name, DEFAULTS)
-            hint = f"did you mean {near!r}? " if near else ""
-            raise ObjectiveError(f"a network has no {what} {name!r}; {hint}it has: {', '.join(DEFAULTS)}")
-    return dict(names)
+def _unit(data: "Data") -> float:
+    """Return what one standard deviation of the target is, where there is one target that is a number."""
+    from hpo.data import MeasureTarget
+
+    target = data.target
+    return target.scales[0] if isinstance(target, MeasureTarget) and target.outputs == 1 else 1.0

@@ -90,6 +90,10 @@ class Objective(ABC):
     def check(self, space: Space) -> None:  # noqa: B027 - most objectives take every space
         """Raise ObjectiveError when params of `space` mean nothing to this objective."""
 
+    def lasting(self, epochs: int) -> "Objective":  # noqa: ARG002 - the default: it makes no difference
+        """Return this objective for a study whose trials train for `epochs` epochs at most."""
+        return self
+
     @abstractmethod
     def open(self, beginnings: Sequence[Beginning]) -> Session:
         """Return a session over trials of one key. Raises what the user's own code raises."""

@@ -38,11 +38,11 @@ def specify(
             f"metric={metric!r}, but the objective measures {tuned.metric!r}: give the metric to the objective"
         )
     if space is None:
-        from hpo.network_objective import NetworkObjective, default_space
+        from hpo.network_objective import NetworkObjective
 
         if not isinstance(tuned, NetworkObjective):
             raise SettingError("a space is needed: what are the hyperparameters, and their ranges?")
-        space = tuned.without_fixed(default_space())
+        space = tuned.default_space()
     if not isinstance(space, Space):
         raise SettingError(f"space={space!r}: write hpo.Space(name=hpo.Float(low, high), ...)")
     if direction not in (None, "minimize", "maximize"):
@@ -50,6 +50,7 @@ def specify(
     if order not in ("reproducible", "free"):
         raise SettingError(f"order={order!r}: it is 'reproducible' or 'free'")
     epochs = _checked_epochs(max_epochs, tuned)
+    tuned = None if tuned is None else tuned.lasting(epochs)
     chosen = _chosen_strategy(strategy, tuned, epochs)
     _check_resuming(chosen, tuned)
     chosen.check(space, epochs)

@@ -318,9 +318,10 @@ def load_study(
     """
     database = open_database(storage, create=False)
     record = read_study(database, name)
-    tuned = None if objective is None else as_objective(objective, record.spec.metric)
-    if tuned is not None:
-        check_fit(tuned, record.spec)
+    if objective is None:
+        return Study(database, record, None)
+    tuned = as_objective(objective, record.spec.metric).lasting(record.spec.targets.max_epochs)
+    check_fit(tuned, record.spec)
     return Study(database, record, tuned)
 
 

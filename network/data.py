@@ -6,24 +6,42 @@ from dataclasses import dataclass
 import numpy as np
 
 from network.architecture import Architecture
-from network.arrays import Array, aligned_zeros
+from network.arrays import ALIGNMENT, Array, Scratch
 from network.errors import NetworkError
-from network.losses import LOSSES
-
-CHUNK_BYTES = 1 << 20  # of one member's rows gathered at a time: little beside memory, much beside a call's overhead
+from network.randomness import Purpose, generator
+from network.topology import loss_of
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Inputs (n, inputs) and targets: classes (n,) for cross-entropy, values (n, outputs) for squared error.
+    """Inputs (n, inputs) and targets as the loss wants them: classes (n,), values (n, outputs).
 
-    The arrays are read and never modified.
+    Without validation data no metrics are known, and none of the epochs is the best. `weights` (n,) say how much each
+    training row counts, only in proportion to the others; `validation_weights` likewise. The arrays are read and never
+    modified.
     """
 
     x_train: Array
     y_train: Array
-    x_validation: Array
-    y_validation: Array
+    x_validation: Array | None = None
+    y_validation: Array | None = None
+    weights: Array | None = None
+    validation_weights: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Checked data in the architecture's dtype.
+
+    `x` (n, inputs); `targets` (outputs, n), as what is computed from outputs runs along rows; `weights` (n,) of mean 1.
+    """
+
+    x: Array
+    targets: Array
+    weights: Array | None
+
+    def __len__(self) -> int:
+        return len(self.x)
 
 
 def checked_inputs(name: str, x: Array, architecture: Architecture) -> Array:
@@ -47,44 +65,108 @@ def checked_inputs(name: str, x: Array, architecture: Architecture) -> Array:
     return x
 
 
-def checked_pair(part: str, x: Array, y: Array, architecture: Architecture) -> tuple[Array, Array]:
-    """Return inputs and targets in the architecture's dtype, targets of shape (n, outputs); raise NetworkError."""
-    names = (f"x_{part}", f"y_{part}") if part else ("x", "y")
-    inputs = checked_inputs(names[0], x, architecture)
-    y = np.asarray(y)
-    targets = LOSSES[architecture.loss].targets(names[1], y, architecture.outputs, architecture.float_type)
+def checked_rows(part: str, x: Array, y: Array, weights: Array | None, architecture: Architecture) -> Rows:
+    """Return checked data; raise NetworkError, naming the arrays after the `part`, when they do not fit."""
+    x_name, y_name = (f"x_{part}", f"y_{part}") if part else ("x", "y")
+    inputs = checked_inputs(x_name, x, architecture)
+    targets = loss_of(architecture).targets(y_name, np.asarray(y), architecture.outputs, architecture.float_type)
     if len(inputs) != len(targets):
         raise NetworkError(
-            f"{names[0]} has {len(inputs)} rows and {names[1]} {len(targets)}: give one target for each row of inputs."
+            f"{x_name} has {len(inputs)} rows and {y_name} {len(targets)}: give one target for each row of inputs."
         )
-    return inputs, targets
+    return Rows(inputs, np.ascontiguousarray(targets.T), _checked_weights(weights, len(inputs), architecture))
+
+
+def _checked_weights(weights: Array | None, rows: int, architecture: Architecture) -> Array | None:
+    """Return weights of mean 1."""
+    if weights is None:
+        return None
+    weights = np.asarray(weights)
+    if weights.shape != (rows,) or weights.dtype.kind not in "biuf":
+        raise NetworkError(
+            f"The sample weights have shape {weights.shape} and dtype {weights.dtype}, but must be one number for each "
+            f"of the {rows} rows."
+        )
+    weights = weights.astype(np.float64)
+    total = weights.sum()
+    if not (np.isfinite(total) and (weights >= 0).all() and total > 0):
+        raise NetworkError("The sample weights must be finite, none below 0, and not all 0.")
+    return np.ascontiguousarray(weights / (total / rows), architecture.float_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A minibatch for each member: x (members, rows, inputs), targets (members, rows, outputs), weights.
+
+    It begins at row `start` of the epoch. The arrays are valid until the next batch.
+    """
+
+    start: int
+    x: Array
+    targets: Array
+    weights: Array | None
 
 
 class Batches:
     """Minibatches for a stack, each member's in its own order; the last of an epoch holds the rows that are left."""
 
-    def __init__(self, x: Array, targets: Array, batch_size: int, members: int) -> None:
-        self._x, self._targets = x, targets
-        self.batch_size = min(batch_size, len(x))
-        self.steps = -(-len(x) // self.batch_size)
-        # The size of a chunk must not depend on the number of members: it decides where in memory a batch begins.
-        batches = max(1, CHUNK_BYTES // (self.batch_size * x.itemsize * (x.shape[1] + targets.shape[1])))
-        rows = min(batches * self.batch_size, len(x))
-        self._x_chunk = aligned_zeros(members, (rows, x.shape[1]), x.dtype)
-        self._targets_chunk = aligned_zeros(members, (rows, targets.shape[1]), x.dtype)
+    def __init__(self, rows: Rows, batch_size: int, members: int, scratch: Scratch) -> None:
+        self._rows = rows
+        full, rest = divmod(len(rows), min(batch_size, len(rows)))
+        self.sizes = [min(batch_size, len(rows))] * full + [rest] * bool(rest)
+        """The rows in each step of an epoch."""
+        self._desks = {size: Desk.for_batches_of(size, rows, members, scratch) for size in self.sizes}
 
-    def epoch(self, orders: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
-        """Yield each batch's inputs and targets (members, rows, …), valid until the next one; an order permutes n."""
-        rows, size = len(self._x), self._x_chunk.shape[1]
-        for start in range(0, rows, size):
-            count = min(size, rows - start)
-            self._gather([order[start : start + count] for order in orders], count)
-            for first in range(0, count, self.batch_size):
-                batch = slice(first, min(first + self.batch_size, count))
-                yield self._x_chunk[:, batch], self._targets_chunk[:, batch]
+    def epoch(self, seeds: Sequence[int], epochs: Sequence[int]) -> Iterator[Batch]:
+        """Yield the batches of members with these seeds, each after so many epochs."""
+        orders, start = self._orders(seeds, epochs), 0
+        for size in self.sizes:
+            yield self._gather(orders, start, self._desks[size])
+            start += size
 
-    def _gather(self, orders: Sequence[Array], count: int) -> None:
-        for member, order in enumerate(orders):
-            # With mode="clip" NumPy writes straight to `out`; an order never leaves the range.
-            np.take(self._x, order, axis=0, out=self._x_chunk[member, :count], mode="clip")
-            np.take(self._targets, order, axis=0, out=self._targets_chunk[member, :count], mode="clip")
+    def _orders(self, seeds: Sequence[int], epochs: Sequence[int]) -> Array:
+        """Return for each member a permutation of the rows, followed by some that are there to be looked at only."""
+        count = len(self._rows)
+        orders = np.zeros((len(seeds), count + ALIGNMENT), np.intp)
+        orders[:, :count] = np.arange(count)
+        for order, seed, epoch in zip(orders, seeds, epochs, strict=True):
+            generator(seed, Purpose.DATA_ORDER, epoch).shuffle(order[:count])
+        return orders
+
+    def _gather(self, orders: Array, start: int, desk: "Desk") -> Batch:
+        """Return the next rows of each member's order.
+
+        With mode="clip" NumPy writes straight to `out`; an order never leaves the range.
+        """
+        np.copyto(desk.rows, orders[:, start : start + desk.rows.shape[1]])
+        self._rows.x.take(desk.rows, axis=0, out=desk.x, mode="clip")
+        self._rows.targets.take(desk.rows, axis=1, out=desk.targets, mode="clip")
+        if self._rows.weights is None:
+            return Batch(start, desk.inputs, desk.wanted, None)
+        return Batch(start, desk.inputs, desk.wanted, self._rows.weights[desk.rows[:, : desk.inputs.shape[1]]])
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where minibatches of one size are laid out, and the parts of it that a batch shows.
+
+    All members' rows are taken in one call, a few more than wanted, so that each member's begin on an aligned address
+    without a gap: `rows` (members, taken), `x` (members, taken, inputs), `targets` (outputs, members, taken).
+    """
+
+    rows: Array
+    x: Array
+    targets: Array
+    inputs: Array
+    wanted: Array
+
+    @classmethod
+    def for_batches_of(cls, size: int, rows: Rows, members: int, scratch: Scratch) -> "Desk":
+        """Return a desk for `size` of these rows for each member."""
+        taken, dtype = size, rows.x.dtype
+        while taken * rows.x.shape[1] * dtype.itemsize % ALIGNMENT:
+            taken += 1
+        x = scratch.array("batch", members, (taken, rows.x.shape[1]), dtype)
+        targets = scratch.array("batch targets", 1, (len(rows.targets), members, taken), dtype)[0]
+        numbers = np.zeros((members, taken), np.intp)
+        return cls(numbers, x, targets, x[:, :size], targets.transpose(1, 2, 0)[:, :size])

@@ -1,74 +1,75 @@
 """A trained network put to use: predictions and metrics on any data."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 
 from network.architecture import Architecture
-from network.arrays import Array, aligned_zeros
-from network.data import checked_inputs, checked_pair
-from network.errors import NetworkError
-from network.losses import LOSSES
-from network.stack import Views, Workspace, forward, layers_of, views_of
-
-BLOCK_ROWS = 4096  # rows in one forward pass: what bounds its memory
-
-
-class Forward:
-    """The forward pass of one network over many rows, block by block, in memory allocated once."""
-
-    def __init__(self, architecture: Architecture, rows: int) -> None:
-        self._rows, dtype = min(rows, BLOCK_ROWS), architecture.float_type
-        self._outputs = architecture.outputs
-        self._layers = layers_of(architecture)
-        self._x = aligned_zeros(1, (self._rows, architecture.inputs), dtype)
-        self._workspace = Workspace.allocate(self._layers, 1, self._rows, dtype)
-
-    def outputs(self, parameters: Views, x: Array) -> Array:
-        """Return the outputs (n, outputs) of a network, a stack of one, for `x` (n, inputs)."""
-        outputs = np.empty((len(x), self._outputs), x.dtype)
-        for start in range(0, len(x), self._rows):
-            block = x[start : start + self._rows]
-            inputs = self._x[:, : len(block)]
-            inputs[0] = block
-            outputs[start : start + len(block)] = forward(
-                self._layers, parameters, inputs, self._workspace.head(len(block))
-            )[0]
-        return outputs
+from network.arrays import Array, Scratch, aligned_zeros
+from network.data import checked_inputs, checked_rows
+from network.errors import NetworkError, check_name
+from network.inference import Inference
+from network.layout import Layout, Weights
+from network.member import Member
+from network.stack import Stack
+from network.topology import layers_of, loss_of
 
 
-def predict(architecture: Architecture, parameters: Sequence[tuple[Array, Array]], x: Array) -> Array:
-    """Return class probabilities (n, classes) for cross-entropy, values (n, outputs) for squared error.
+def predict(architecture: Architecture, weights: Weights, x: Array) -> Array:
+    """Return what the network says of each row (n, outputs): probabilities of classes or labels, or values.
 
-    `parameters` are those of `Training.parameters`. Raises NetworkError when they or `x` do not fit the architecture.
+    `weights` are those of `Training.weights`. Raises NetworkError when they or `x` do not fit the architecture.
     """
-    x = checked_inputs("x", x, architecture)
-    outputs = Forward(architecture, len(x)).outputs(_views(architecture, parameters), x)
-    return LOSSES[architecture.loss].predictions(outputs)
+    return loss_of(architecture).predictions(outputs(architecture, weights, x))
+
+
+def outputs(architecture: Architecture, weights: Weights, x: Array) -> Array:
+    """Return the last layer's outputs (n, outputs): logits of classes or labels, or values. Raises NetworkError."""
+    outputs: Array = _outputs(architecture, weights, checked_inputs("x", x, architecture))[0]
+    return outputs
 
 
 def evaluate(
-    architecture: Architecture, parameters: Sequence[tuple[Array, Array]], x: Array, y: Array
+    architecture: Architecture,
+    weights: Weights,
+    x: Array,
+    y: Array,
+    *,
+    sample_weights: Array | None = None,
+    metrics: Collection[str] | None = None,
 ) -> dict[str, float]:
     """Return the loss and the metrics that go with it; on validation data those of training, bit for bit.
 
-    Raises NetworkError when the parameters, `x` or `y` do not fit the architecture.
+    `metrics` names those wanted; unset, they are the loss's usual ones. Raises NetworkError when the weights, `x` or
+    `y` do not fit the architecture, and on an unknown metric.
     """
-    x, targets = checked_pair("", x, y, architecture)
-    outputs = Forward(architecture, len(x)).outputs(_views(architecture, parameters), x)
-    return LOSSES[architecture.loss].metrics(outputs, targets)
+    loss = loss_of(architecture)
+    names = tuple(loss.usual if metrics is None else metrics)
+    for name in names:
+        check_name(f"metric of {architecture.loss}", name, loss.directions)
+    rows = checked_rows("", x, y, sample_weights, architecture)
+    found = loss.metrics(_outputs(architecture, weights, rows.x), rows.targets.T, names, rows.weights)
+    return {name: float(values[0]) for name, values in found.items()}
 
 
-def _views(architecture: Architecture, parameters: Sequence[tuple[Array, Array]]) -> Views:
-    """Return the parameters as a stack of one, in memory laid out as in training."""
-    layers = layers_of(architecture)
-    expected = [(layer.inputs, layer.outputs) for layer in layers if layer.parameters]
-    found = [(np.shape(weights), np.shape(biases)) for weights, biases in parameters]
-    if found != [((inputs, outputs), (outputs,)) for inputs, outputs in expected]:
+def _outputs(architecture: Architecture, weights: Weights, x: Array) -> Array:
+    """Return the outputs (1, n, outputs) of a stack of one, in memory laid out as in training."""
+    layout, dtype = Layout.of(layers_of(architecture)), architecture.float_type
+    _check_weights(layout, weights)
+    parameters = aligned_zeros(1, (layout.size,), dtype)
+    statistics = aligned_zeros(1, (layout.gathered,), dtype)
+    parameters[0], statistics[0] = layout.flattened(weights)
+    stack = Stack(layout, [Member(seed=0)], parameters, parameters, statistics, Scratch())
+    with np.errstate(all="ignore"):
+        return Inference(stack).outputs(x)
+
+
+def _check_weights(layout: Layout, weights: Weights) -> None:
+    blank = layout.arrays(np.empty(layout.size), np.empty(layout.gathered))
+    expected = [[array.shape for array in own] for own in blank]
+    found = [[np.shape(array) for array in own] for own in weights]
+    if found != expected:
         raise NetworkError(
-            f"The parameters have the shapes {found}, but the architecture's dense layers need weights {expected} and "
-            "as many biases as columns: use the architecture that they were trained with."
+            f"The weights have the shapes {found}, but the architecture's layers need {expected}: use the architecture "
+            "that they were trained with."
         )
-    flat = aligned_zeros(1, (sum((inputs + 1) * outputs for inputs, outputs in expected),), architecture.float_type)
-    flat[0] = np.concatenate([np.ravel(array) for pair in parameters for array in pair])
-    return views_of(layers, flat)

@@ -10,8 +10,9 @@ class Purpose(IntEnum):
 
     INITIAL_PARAMETERS = 0
     DATA_ORDER = 1
+    NOISE = 2
 
 
-def generator(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:
-    """Return the generator of a member's `seed` for one purpose in one epoch; all of them are independent."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(purpose, epoch))))
+def generator(seed: int, purpose: Purpose, *when: int) -> np.random.Generator:
+    """Return the generator of a member's `seed` for one purpose, in one epoch say; all of them are independent."""
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(purpose, *when))))

@@ -1,152 +1,119 @@
-"""A stack of networks: all parameters in one flat buffer, and the passes of a minibatch forward and backward."""
+"""A stack of networks: the passes of a minibatch, forward and backward, through rooms furnished once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from network.activations import ACTIVATIONS
-from network.architecture import Architecture
-from network.arrays import Array, aligned_zeros, without
-from network.initializers import INITIALIZERS
-from network.layers import Dense, Elementwise, Layer
-from network.randomness import Purpose, generator
+from network.arrays import Array, Scratch
+from network.layers import Layer, Room
+from network.layout import FILL, Layout, views
+from network.member import Member
+from network.noise import NoiseStream
 
-Views = Sequence[tuple[Array, ...]]
-"""For each layer its parameters (or their gradients), each (members, *shape): views of a flat buffer."""
+_NOTHING = np.empty(0)
 
 
-def layers_of(architecture: Architecture) -> tuple[Layer, ...]:
-    """Return the layers of a network, from its inputs to its outputs."""
-    activation = ACTIVATIONS[architecture.activation]
-    widths = (architecture.inputs, *architecture.hidden, architecture.outputs)
-    layers: list[Layer] = []
-    for inputs, outputs in pairwise(widths):
-        layers += [Dense(inputs, outputs), Elementwise(outputs, outputs, activation)]
-    return tuple(layers[:-1])  # the loss has its own link from outputs to predictions
+class Passage:
+    """The way of minibatches of one size through the layers of a stack, and back."""
 
+    def __init__(self, layers: Sequence[Layer], rooms: Sequence[Room]) -> None:
+        self._first, self._inputs = rooms[0], layers[0].inputs
+        self._forward = [(layer.forward, room) for layer, room in zip(layers, rooms, strict=True)]
+        self._infer = [(layer.infer, room) for layer, room in zip(layers, rooms, strict=True)]
+        self._backward = [(layer.backward, room) for layer, room in reversed(list(zip(layers, rooms, strict=True)))]
+        self._noisy = [room for layer, room in zip(layers, rooms, strict=True) if layer.noise]
+        self.outputs, self.errors = rooms[-1].y, rooms[-1].dy
+        """What the last layer puts out, (members, rows, outputs), and where a loss writes its gradient."""
 
-def shapes_of(layers: Sequence[Layer]) -> list[tuple[int, int]]:
-    """Return the shapes of one network's parameters in the order of the flat buffer."""
-    return [parameter.shape for layer in layers for parameter in layer.parameters]
+    def forward(self, x: Array, noise: Sequence[NoiseStream] = ()) -> None:
+        """Compute the outputs for `x` (members, rows, inputs), in training."""
+        for room, stream in zip(self._noisy, noise, strict=True):
+            room.noise = stream.step(x.shape[1])
+        self._enter(x)
+        for layer, room in self._forward:
+            layer(room)
 
+    def infer(self, x: Array) -> None:
+        """Compute the outputs for `x` (members or 1, rows, inputs) of networks that are used."""
+        self._enter(x)
+        for layer, room in self._infer:
+            layer(room)
 
-def views_of(layers: Sequence[Layer], flat: Array) -> Views:
-    """Return the layers' parameters as views of `flat`, (members, P)."""
-    views, start = [], 0
-    for layer in layers:
-        arrays = []
-        for parameter in layer.parameters:
-            stop = start + prod(parameter.shape)
-            arrays.append(flat[:, start:stop].reshape(len(flat), *parameter.shape))
-            start = stop
-        views.append(tuple(arrays))
-    return views
+    def backward(self) -> None:
+        """Compute the stack's gradients from the errors; after `forward`."""
+        for layer, room in self._backward:
+            layer(room)
 
-
-def decays_of(layers: Sequence[Layer], dtype: np.dtype[Any]) -> Array:
-    """Return 1 for each of a network's P parameters that weight decay acts on, and 0 for the others."""
-    parameters = [parameter for layer in layers for parameter in layer.parameters]
-    return np.repeat(
-        np.array([parameter.decays for parameter in parameters], dtype),
-        [prod(parameter.shape) for parameter in parameters],
-    )
+    def _enter(self, x: Array) -> None:
+        self._first.x = x if len(self._inputs) == 1 else x.reshape(*x.shape[:2], *self._inputs)
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
-    """What the layers write in one pass: their outputs, and the loss's gradients with respect to these."""
-
-    outputs: Sequence[Array]
-    gradients: Sequence[Array]
-
-    @classmethod
-    def allocate(cls, layers: Sequence[Layer], members: int, rows: int, dtype: np.dtype[Any]) -> "Workspace":
-        """Return a workspace for minibatches of up to `rows` rows."""
-        shapes = [(rows, layer.outputs) for layer in layers]
-        return cls(
-            outputs=[aligned_zeros(members, shape, dtype) for shape in shapes],
-            gradients=[aligned_zeros(members, shape, dtype) for shape in shapes],
-        )
-
-    def head(self, rows: int) -> "Workspace":
-        """Return the part of this workspace for a minibatch of `rows` rows."""
-        return Workspace([array[:, :rows] for array in self.outputs], [array[:, :rows] for array in self.gradients])
-
-
-def forward(layers: Sequence[Layer], parameters: Views, x: Array, workspace: Workspace) -> Array:
-    """Return the networks' outputs (members, rows, outputs) for `x` (members, rows, inputs), in the workspace."""
-    for layer, own, y in zip(layers, parameters, workspace.outputs, strict=True):
-        layer.forward(own, x, y)
-        x = y
-    return x
-
-
-def backward(layers: Sequence[Layer], parameters: Views, gradients: Views, x: Array, workspace: Workspace) -> None:
-    """Write the loss's gradients with respect to all parameters to `gradients`.
-
-    After `forward` of the same `x`, and after the loss has written to the last of the workspace's gradients.
-    """
-    outputs, errors = workspace.outputs, workspace.gradients
-    for index in reversed(range(1, len(layers))):
-        layers[index].backward(
-            parameters[index],
-            gradients[index],
-            outputs[index - 1],
-            outputs[index],
-            dy=errors[index],
-            dx=errors[index - 1],
-        )
-    layers[0].backward(parameters[0], gradients[0], x, outputs[0], dy=errors[0], dx=None)
-
-
 class Stack:
-    """Networks of one architecture, one for each of `seeds`; `parameters` and `gradients` are flat, (members, P)."""
+    """Networks of one layout, one for each of `members`.
 
-    def __init__(self, architecture: Architecture, seeds: Sequence[int]) -> None:
-        self.layers = layers_of(architecture)
-        self._dtype = architecture.float_type
-        size = sum(prod(shape) for shape in shapes_of(self.layers))
-        self._bind(aligned_zeros(len(seeds), (size,), self._dtype))
-        for row, seed in zip(self.parameters, seeds, strict=True):
-            rng = generator(seed, Purpose.INITIAL_PARAMETERS)
-            arrays = [
-                array for layer in self.layers for array in layer.initial(INITIALIZERS[architecture.initializer], rng)
-            ]
-            row[...] = np.concatenate(arrays, axis=None)
+    `parameters` and `gradients` are flat, (members, P), `statistics` (members, S). `scratch` holds everything between
+    the passes, and may be shared by stacks that take turns.
+    """
 
-    def forward(self, x: Array) -> Array:
-        """Return the outputs (members, rows, outputs) for a minibatch `x` (members, rows, inputs), until the next."""
-        return forward(self.layers, self._parameter_views, x, self._workspace(x.shape[1]))
+    layout: Layout
+    members: Sequence[Member]
+    parameters: Array
+    gradients: Array
+    statistics: Array
+    scratch: Scratch
 
-    def output_gradients(self, rows: int) -> Array:
-        """Return where the loss of a minibatch has to write its gradient with respect to the outputs."""
-        return self._workspace(rows).gradients[-1]
+    def passage(self, rows: int) -> Passage:
+        """Return the way of `rows` rows through the layers."""
+        layers, errors = self.layout.layers, 0
+        rooms: list[Room] = []
+        for index in range(len(layers)):
+            alone = not rooms or not layers[index].overwrites or layers[index - 1].reads_output
+            rooms.append(self._room(index, rows, rooms[-1] if rooms else None, errors if alone else None))
+            errors += alone
+        return Passage(layers, rooms)
 
-    def backward(self, x: Array) -> None:
-        """Write the gradients of a minibatch's loss to `gradients`, after `forward` and the loss."""
-        backward(self.layers, self._parameter_views, self._gradient_views, x, self._workspace(x.shape[1]))
+    def _room(self, index: int, rows: int, before: Room | None, errors: int | None) -> Room:
+        """Return the room of a layer behind the room `before`; without `errors` it writes over what is there."""
+        layer, count, dtype = self.layout.layers[index], len(self.members), self.parameters.dtype
+        x, dx = (_NOTHING, None) if before is None else (before.y, before.dy)
+        if errors is None and before is not None:
+            shape = (count, rows, *layer.outputs)
+            y, dy = before.y.reshape(shape), before.dy.reshape(shape)
+        else:
+            # Errors take turns in two places: those that come to a layer, and those that it hands on.
+            y, dy = (
+                self._signal(f"output {index}", index, rows),
+                self._signal(f"error {errors and errors % 2}", index, rows),
+            )
+        return Room(
+            parameters=views(self.layout.parameters[index], self.parameters),
+            gradients=views(self.layout.parameters[index], self.gradients),
+            statistics=views(self.layout.statistics[index], self.statistics),
+            settings=layer.settings(self.members, dtype),
+            remembered=tuple(
+                self.scratch.array(f"remembered {index} {number}", count, wish.shape, wish.dtype or dtype)
+                for number, wish in enumerate(layer.remembered(rows))
+            ),
+            x=x,
+            y=y,
+            dy=dy,
+            dx=dx,
+            noise=_NOTHING,
+        )
 
-    def member(self, index: int, flat: Array) -> Views:
-        """Return the parameters of one member, a stack of one, as views of `flat` (members, P)."""
-        return views_of(self.layers, flat[index : index + 1])
+    def _signal(self, use: str, index: int, rows: int) -> Array:
+        """Return memory for a layer's outputs, (members, rows, *outputs).
 
-    def drop(self, index: int) -> None:
-        """Forget member `index`."""
-        self._bind(without(self.parameters, index))
-
-    def _bind(self, parameters: Array) -> None:
-        self.parameters = parameters
-        self.gradients = aligned_zeros(len(parameters), parameters.shape[1:], self._dtype)
-        self._parameter_views = views_of(self.layers, self.parameters)
-        self._gradient_views = views_of(self.layers, self.gradients)
-        self._workspaces: dict[int, Workspace] = {}
-
-    def _workspace(self, rows: int) -> Workspace:
-        """Return the workspace for minibatches of `rows` rows: a full batch, or the rest at an epoch's end."""
-        if rows not in self._workspaces:
-            self._workspaces[rows] = Workspace.allocate(self.layers, len(self.parameters), rows, self._dtype)
-        return self._workspaces[rows]
+        Behind the last layer the outputs come first, and one output of all members lies in one piece, but for what aligns
+        each member's rows: so a loss reduces over outputs by a few long loops.
+        """
+        outputs, count, dtype = self.layout.layers[index].outputs, len(self.members), self.parameters.dtype
+        if index < len(self.layout.layers) - 1:
+            return self.scratch.array(use, count, (rows, *outputs), dtype)
+        filled = -(-rows // FILL) * FILL
+        by_output = self.scratch.array(use, 1, (prod(outputs), count, filled), dtype)[0]
+        signal: Array = by_output[..., :rows].transpose(1, 2, 0)
+        return signal

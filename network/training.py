@@ -5,112 +5,104 @@ member restored from its state, in any process, is the member that never stopped
 seed and its count of epochs.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import isfinite
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import prod
+from typing import Any, Final
 
-import numpy as np
-
+from network.activations import ACTIVATIONS
 from network.architecture import Architecture
-from network.arrays import Array, aligned_zeros, without
+from network.arrays import Array, Scratch
 from network.checkpoint import check_state
-from network.data import Batches, TrainingData, checked_pair
+from network.data import TrainingData, checked_rows
 from network.errors import NetworkError, check_name
-from network.losses import LOSSES
+from network.group import Epoch, Group, Lesson, Progress
+from network.layout import Layout
 from network.member import Member
 from network.optimizers import OPTIMIZERS
-from network.prediction import Forward
-from network.randomness import Purpose, generator
-from network.stack import Stack, decays_of, shapes_of
+from network.regularization import traits
+from network.topology import layers_of, loss_of
 
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """What one epoch did to one member.
-
-    `epoch` counts from 1. `loss` is the mean over the training rows, each as its minibatch met it. `metrics` are those
-    of the validation data. `diverged`: one of them, or a parameter, is NaN or infinite.
-    """
-
-    epoch: int
-    loss: float
-    metrics: dict[str, float]
-    diverged: bool
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a member has come; `best_epoch` is 0, and `best_value` None, until an epoch has had a finite value."""
-
-    epochs: int = 0
-    best_epoch: int = 0
-    best_value: float | None = None
+CACHE_BYTES: Final = 1 << 22
+"""How much one group works on in a step: as much as a core's own cache holds."""
 
 
 class Training:
     """The training of a stack of networks on one data set.
 
-    Every member has its own count of epochs, and numbers from 0 in the order given. The parameters after its best epoch
-    by `monitor`, one of the loss's metrics on the validation data, are kept beside the latest.
+    Every member has its own count of epochs, and numbers from 0 in the order given. Where there are validation data,
+    the parameters after a member's best epoch by `monitor`, one of the loss's metrics, are kept beside the latest.
 
-    Raises NetworkError when the data do not fit the architecture, without members, and on an unknown metric.
+    Raises NetworkError when the data do not fit the architecture, without members, on an unknown metric, and when the
+    activation cannot be trained.
     """
 
     def __init__(
         self, architecture: Architecture, members: Sequence[Member], data: TrainingData, monitor: str = "loss"
     ) -> None:
-        self._loss = LOSSES[architecture.loss]
-        check_name(f"metric of {architecture.loss}", monitor, self._loss.directions)
+        loss = loss_of(architecture)
+        check_name(f"metric of {architecture.loss}", monitor, loss.directions)
         if not members:
             raise NetworkError("There are no members to train: give at least one.")
-        self._architecture, self._members, self._monitor = architecture, list(members), monitor
-        self._x, self._targets = checked_pair("train", data.x_train, data.y_train, architecture)
-        self._validation = checked_pair("validation", data.x_validation, data.y_validation, architecture)
-        self._stack = Stack(architecture, [member.seed for member in members])
-        decays = decays_of(self._stack.layers, architecture.float_type)
-        self._optimizer = OPTIMIZERS[architecture.optimizer](members, decays)
-        self._forward = Forward(architecture, len(self._validation[0]))
-        self._progress = [Progress() for _ in members]
-        self._best = aligned_zeros(len(members), decays.shape, decays.dtype)
-        self._best[...] = self._stack.parameters
-        self._allocate()
+        if not ACTIVATIONS[architecture.activation].differentiable:
+            raise NetworkError(
+                f"{architecture.activation!r} has no gradient to train by: use another, or the perceptron's rule."
+            )
+        validation = None
+        if data.x_validation is not None and data.y_validation is not None:
+            pair = data.x_validation, data.y_validation
+            validation = checked_rows("validation", *pair, data.validation_weights, architecture)
+        self._lesson = Lesson(
+            architecture,
+            Layout.of(layers_of(architecture)),
+            loss,
+            checked_rows("train", data.x_train, data.y_train, data.weights, architecture),
+            validation,
+            tuple(dict.fromkeys([*loss.usual, monitor])),
+            monitor,
+            Scratch(),
+        )
+        groups: dict[int, Group] = {}
+        for chosen in _grouped(members, _fitting(self._lesson)):
+            group = Group(self._lesson, [members[index] for index in chosen])
+            groups |= dict.fromkeys(chosen, group)
+        self._groups = [groups[index] for index in range(len(members))]
+        """Each member's group; in a group they keep their order."""
 
     @property
     def members(self) -> tuple[Member, ...]:
         """The members still in the stack."""
-        return tuple(self._members)
+        return tuple(group.members[place] for group, place in map(self._place, range(len(self._groups))))
 
     def train_epoch(self) -> list[Epoch]:
         """Train every member for one epoch; return one result each, in their order."""
-        if not self._members:
-            return []
-        with np.errstate(all="ignore"):  # a member that diverges says so in its result
-            return [self._concluded(index, loss) for index, loss in enumerate(self._train())]
+        results = {group: iter(group.train_epoch()) for group in dict.fromkeys(self._groups)}
+        return [next(results[group]) for group in self._groups]
 
     def drop(self, index: int) -> None:
         """Take member `index` out of the stack; those behind it move up by one."""
-        self._check_index(index)
-        del self._members[index], self._progress[index]
-        self._stack.drop(index)
-        self._optimizer.drop(index)
-        self._best = without(self._best, index)
-        self._allocate()
+        group, place = self._place(index)
+        if len(group.members) > 1:  # else the group goes with its last member
+            group.drop(place)
+        del self._groups[index]
 
     def state(self, index: int) -> dict[str, Any]:
         """Return all that member `index` needs to go on elsewhere: copied arrays and JSON values in nested dicts."""
-        self._check_index(index)
-        progress = self._progress[index]
+        group, place = self._place(index)
+        progress = group.progress[place]
+        best = None if group.best is None else [array[place].copy() for array in group.best]
         return {
-            "shapes": [list(shape) for shape in shapes_of(self._stack.layers)],
+            "shapes": self._lesson.layout.shapes,
             "epochs": progress.epochs,
-            "parameters": self._stack.parameters[index].copy(),
-            "optimizer": {slot: array[index].copy() for slot, array in self._optimizer.state.items()},
+            "parameters": group.parameters[place].copy(),
+            "statistics": group.statistics[place].copy(),
+            "optimizer": {slot: array.copy() for slot, array in group.slots(place).items()},
+            "schedule": dict(progress.schedule),
             "best": {
-                "monitor": self._monitor,
+                "monitor": self._lesson.monitor,
                 "epoch": progress.best_epoch,
                 "value": progress.best_value,
-                "parameters": self._best[index].copy(),
+                **({} if best is None else {"parameters": best[0], "statistics": best[1]}),
             },
         }
 
@@ -119,68 +111,57 @@ class Training:
 
         Its settings stay its own. Raises NetworkError, and changes nothing, when the state does not fit.
         """
-        self._check_index(index)
         check_state(state, self.state(index))
+        group, place = self._place(index)
         best = state["best"]
         value = None if best["value"] is None else float(best["value"])
-        self._progress[index] = Progress(int(state["epochs"]), int(best["epoch"]), value)
-        self._stack.parameters[index] = state["parameters"]
-        self._best[index] = best["parameters"]
-        for slot, array in self._optimizer.state.items():
-            array[index] = state["optimizer"][slot]
+        group.progress[place] = Progress(dict(state["schedule"]), int(state["epochs"]), int(best["epoch"]), value)
+        group.parameters[place], group.statistics[place] = state["parameters"], state["statistics"]
+        if group.best is not None:
+            group.best[0][place], group.best[1][place] = best["parameters"], best["statistics"]
+        for slot, array in group.slots(place).items():
+            array[...] = state["optimizer"][slot]
 
-    def parameters(self, index: int, *, best: bool = True) -> list[tuple[Array, Array]]:
-        """Return weights (inputs, outputs) and biases (outputs) of each dense layer, as copies.
+    def weights(self, index: int, *, best: bool = True) -> list[tuple[Array, ...]]:
+        """Return copies of what each layer has learned: for a dense layer weights (inputs, outputs), biases (outputs,).
 
-        Those after the best epoch (before there is one, the initial ones), or with `best=False` the latest.
+        That after the best epoch (before there is one, the initial ones), or with `best=False`, and where nothing is
+        known of epochs, the latest.
         """
-        self._check_index(index)
-        views = self._stack.member(index, self._best if best else self._stack.parameters)
-        return [(own[0][0].copy(), own[1][0, 0].copy()) for own in views if own]
+        group, place = self._place(index)
+        source = group.best if best and group.best is not None else (group.parameters, group.statistics)
+        return self._lesson.layout.arrays(source[0][place], source[1][place])
 
-    def _train(self) -> list[float]:
-        """Make every step of an epoch; return each member's mean loss."""
-        stack, steps = self._stack, self._batches.steps
-        self._optimizer.begin(self._members, [progress.epochs * steps for progress in self._progress], steps)
-        start = 0
-        for step, (x, targets) in enumerate(self._batches.epoch(self._orders())):
-            rows = x.shape[1]
-            losses = self._losses[:, start : start + rows]
-            self._loss.gradient(stack.forward(x), targets, stack.output_gradients(rows), losses)
-            stack.backward(x)
-            self._optimizer.step(step, stack.parameters, stack.gradients)
-            start += rows
-        return [float(losses.mean(dtype=np.float64)) for losses in self._losses]
+    @property
+    def group_sizes(self) -> list[int]:
+        """How many members train in the same calls, group by group."""
+        return [len(group.members) for group in dict.fromkeys(self._groups)]
 
-    def _orders(self) -> list[Array]:
-        return [
-            generator(member.seed, Purpose.DATA_ORDER, progress.epochs).permutation(len(self._x))
-            for member, progress in zip(self._members, self._progress, strict=True)
-        ]
+    def _place(self, index: int) -> tuple[Group, int]:
+        """Return a member's group, and which of the group's members it is."""
+        if not 0 <= index < len(self._groups):
+            raise NetworkError(f"There is no member {index}: the stack has {len(self._groups)}, numbered from 0.")
+        group = self._groups[index]
+        return group, sum(other is group for other in self._groups[:index])
 
-    def _concluded(self, index: int, loss: float) -> Epoch:
-        """Validate a member after an epoch's last step, and keep its parameters when they are its best."""
-        x, targets = self._validation
-        parameters, progress = self._stack.parameters, self._progress[index]
-        outputs = self._forward.outputs(self._stack.member(index, parameters), x)
-        metrics = self._loss.metrics(outputs, targets)
-        finite = all(map(isfinite, (loss, *metrics.values()))) and bool(np.isfinite(parameters[index]).all())
-        progress.epochs += 1
-        if finite and self._improves(metrics[self._monitor], progress.best_value):
-            progress.best_epoch, progress.best_value = progress.epochs, metrics[self._monitor]
-            self._best[index] = parameters[index]
-        return Epoch(progress.epochs, loss, metrics, diverged=not finite)
 
-    def _improves(self, value: float, best: float | None) -> bool:
-        if best is None:
-            return True
-        return value < best if self._loss.directions[self._monitor] == "minimize" else value > best
+def _grouped(members: Sequence[Member], most: int) -> Iterator[list[int]]:
+    """Yield the numbers of those who train together: alike in what they want, `most` at most, evenly shared out."""
+    alike: dict[Hashable, list[int]] = {}
+    for index, member in enumerate(members):
+        alike.setdefault((traits(member), member.label_smoothing > 0), []).append(index)
+    for indices in alike.values():
+        count = -(-len(indices) // most)
+        bounds = [len(indices) * number // count for number in range(count + 1)]
+        yield from (indices[start:stop] for start, stop in pairwise(bounds))
 
-    def _allocate(self) -> None:
-        members = len(self._members)
-        self._batches = Batches(self._x, self._targets, self._architecture.batch_size, members)
-        self._losses = aligned_zeros(members, (len(self._x),), self._architecture.float_type)
 
-    def _check_index(self, index: int) -> None:
-        if not 0 <= index < len(self._members):
-            raise NetworkError(f"There is no member {index}: the stack has {len(self._members)}, numbered from 0.")
+def _fitting(lesson: Lesson) -> int:
+    """Return how many members fit the cache with all that they work on in a step."""
+    architecture, layout = lesson.architecture, lesson.layout
+    optimizer = OPTIMIZERS[architecture.optimizer]
+    arrays = 1 + len(optimizer.slots) + optimizer.work
+    signals = architecture.inputs + sum(prod(layer.outputs) for layer in layout.layers if not layer.overwrites)
+    rows = min(architecture.batch_size, len(lesson.rows))
+    values = arrays * layout.size + 2 * rows * signals
+    return max(1, CACHE_BYTES // (values * architecture.float_type.itemsize))

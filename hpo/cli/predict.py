@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -18,7 +19,7 @@ def predict(
 ) -> None:
     """Predict with a saved network.
 
-    Writes CSV: a column named like the target, a line for each row of the table.
+    Writes CSV: a column named like each target, a line for each row of the table.
     """
     from hpo.errors import SettingError
     from hpo.model import load_model
@@ -26,17 +27,17 @@ def predict(
     trained = load_model(model)
     predictions = trained.predict(table).tolist()
     if output is None:
-        _write(sys.stdout, trained.target.name, predictions)
+        _write(sys.stdout, trained.target.names, predictions)
         return
     try:
         with output.open("w", encoding="utf-8", newline="") as file:
-            _write(file, trained.target.name, predictions)
+            _write(file, trained.target.names, predictions)
     except OSError as error:
         raise SettingError(f"{output} cannot be written ({error.strerror}): name another file with --output") from error
     person().print(f"wrote {len(predictions):,} predictions to {output}")
 
 
-def _write(file: TextIO, name: str, predictions: list[Any]) -> None:
+def _write(file: TextIO, names: Sequence[str], predictions: list[Any]) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([name])
-    writer.writerows([prediction] for prediction in predictions)
+    writer.writerow(names)
+    writer.writerows(row if isinstance(row, list) else [row] for row in predictions)

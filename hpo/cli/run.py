@@ -36,8 +36,16 @@ def run(
         ),
     ],
     *,
-    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
-    task: Annotated[str | None, typer.Option(metavar="TASK", help="classification or regression.")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="The column to predict; several: A,B, or once for each.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="TASK", help="classification, multilabel or regression, if it is not clear.")
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column that says how much each row counts.")
+    ] = None,
+    balance: Annotated[bool, typer.Option("--balance", help="Let each class count the same in training.")] = False,
     keep: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Keep a column, whatever it looks like.")
     ] = None,
@@ -56,7 +64,8 @@ def run(
     backend: OnBackend = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same search (default: a random one).")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="What to tune for: accuracy, log_loss, rmse, r2, or your own.")
+        str | None,
+        typer.Option(help="What to tune for: accuracy, balanced_accuracy, roc_auc, log_loss, rmse, mae, r2; your own."),
     ] = None,
     direction: Annotated[
         str | None, typer.Option(help="minimize or maximize what an objective of your own returns.")
@@ -78,8 +87,10 @@ def run(
     from hpo.space_file import load_space
 
     given = RunSettings(
-        target=target,
+        target=tuple(target or ()),
         task=task,
+        weight=weight,
+        balance=balance or None,
         keep=tuple(keep or ()),
         drop=tuple(drop or ()),
         name=name,
@@ -166,7 +177,7 @@ def _objective(settings: "RunSettings") -> "tuple[Objective, str]":
         if settings.direction is not None:
             raise SettingError("a network's metric knows its direction: leave --direction out, choose another --metric")
         return _network(settings), Path(settings.data).stem
-    for option in ("target", "task", "keep", "drop"):
+    for option in ("target", "task", "weight", "balance", "keep", "drop"):
         if getattr(settings, option):
             raise SettingError(f"--{option} is about a table, and {settings.objective} is an objective: leave it out")
     if settings.space is None:
@@ -186,8 +197,10 @@ def _network(settings: "RunSettings") -> "Objective":
 
     data = load_data(
         settings.data,
-        target=settings.target,
+        target=settings.target[0] if len(settings.target) == 1 else settings.target or None,
         task=settings.task,  # type: ignore[arg-type] # load_data checks it
+        weight=settings.weight,
+        balance=bool(settings.balance),
         keep=settings.keep,
         drop=settings.drop,
     )
@@ -218,9 +231,9 @@ def _describe(data: "Data") -> None:
     parts = " + ".join(
         f"{count:,} {name}" for count, name in zip(rows, ("training", "validation", "test"), strict=True)
     )
-    classes = f" into {data.outputs:,} classes" if data.target.classes is not None else ""
+    counted = {"classification": f" into {data.outputs:,} classes", "multilabel": f" of {data.outputs:,} labels"}
     say(f"  data       {sum(rows):,} rows ({parts}), {data.inputs:,} features after preprocessing")
-    say(f"  task       {data.task}{classes}: {printable(data.target.name)}")
+    say(f"  task       {data.task}{counted.get(data.task, '')}: {printable(data.target.name)}")
     for note in data.notes:
         say(f"  note       {printable(note)}")
     for warning in data.warnings:

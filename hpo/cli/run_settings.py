@@ -12,7 +12,7 @@ from hpo.space_file import read_toml, space_in
 from strategies import Space
 from strategies.spelling import nearest
 
-_LISTS: Final = ("keep", "drop")
+_LISTS: Final = ("target", "keep", "drop")
 _NUMBERS: Final = ("trials", "max_epochs", "budget", "jobs", "seed", "parallelism")
 
 
@@ -22,8 +22,10 @@ class RunSettings:
 
     data: str | None = None
     objective: str | None = None
-    target: str | None = None
+    target: tuple[str, ...] = ()
     task: str | None = None
+    weight: str | None = None
+    balance: bool | None = None
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     name: str | None = None
@@ -84,7 +86,7 @@ def _checked(name: str, value: Any, path: Path) -> Any:
         return space_in(value, path)
     wanted, what = _wanted(name)
     items = value if name in _LISTS and isinstance(value, list) else [value]
-    if any(isinstance(item, bool) or not isinstance(item, wanted) for item in items):
+    if any(isinstance(item, bool) != (wanted is bool) or not isinstance(item, wanted) for item in items):
         raise SettingError(f"{path}: {name} = {value!r} should be {what}")
     if name in _LISTS:
         return tuple(items)
@@ -94,6 +96,8 @@ def _checked(name: str, value: Any, path: Path) -> Any:
 def _wanted(name: str) -> tuple[type | UnionType, str]:
     if name in _NUMBERS:
         return int, "a whole number"
+    if name == "balance":
+        return bool, "true or false"
     if name == "timeout":
         return str | int | float, 'seconds, or text like "10m"'
     if name == "strategy":

@@ -10,7 +10,8 @@ arrives as integers, floats or text must not depend on what else happens to be i
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.data.messages import DataError
+from hpo.data.messages import DataError, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,13 @@ class Column:
     name: str
     kind: Kind
     dropped: str = ""
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Raise DataError when a column's name appears twice."""
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise DataError(f"{where}: more than one column is named {quoted(twice)}. Give each column its own name.")
 
 
 def kind_of(values: "pd.Series[Any]") -> Kind:

@@ -24,9 +24,10 @@ PARTS: Final = ("train", "validation", "test")
 class Data:
     """A data set in three parts, as a network is fed it.
 
-    x_*: float32 (rows, inputs), C-contiguous. y_*: int64 (rows,), places in `target.classes`; or float32 (rows, 1),
-    standardised by `target.mean` and `target.scale`. `source` holds JSON values, from which `load_source` loads the
-    same data again. `notes` are neutral remarks, `warnings` ask to be looked at.
+    x_*: float32 (rows, inputs), C-contiguous. y_*: as `target` encodes it. weights_*: how much each row counts, float64
+    (rows,), above 0; None where all count the same. `class_weights` (classes,) multiply the weights in training alone;
+    None where the classes are not to be balanced. `source` holds JSON values, from which `load_source` loads the same
+    data again. `notes` are neutral remarks, `warnings` ask to be looked at.
     """
 
     name: str
@@ -39,12 +40,16 @@ class Data:
     x_test: NDArray[np.float32] = field(repr=False)
     y_test: NDArray[Any] = field(repr=False)
     source: Mapping[str, Any]
+    weights_train: NDArray[np.float64] | None = field(default=None, repr=False)
+    weights_validation: NDArray[np.float64] | None = field(default=None, repr=False)
+    weights_test: NDArray[np.float64] | None = field(default=None, repr=False)
+    class_weights: NDArray[np.float64] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def task(self) -> Task:
-        """Whether the target names classes or measures something."""
+        """What kind of target it is."""
         return self.target.task
 
     @property
@@ -54,7 +59,7 @@ class Data:
 
     @property
     def outputs(self) -> int:
-        """The outputs of a network for this target: one for each class, or one value."""
+        """The number of a network's outputs for this target."""
         return self.target.outputs
 
     @property
@@ -67,10 +72,30 @@ class Data:
         """Return what a worker trains on: no test part, and nothing of scikit-learn's."""
         from network import TrainingData
 
-        return TrainingData(self.x_train, self.y_train, self.x_validation, self.y_validation)
+        weights = self.weights_train
+        if self.class_weights is not None:
+            weights = self.class_weights[self.y_train] * (1.0 if weights is None else weights)
+        return TrainingData(
+            self.x_train,
+            self.y_train,
+            self.x_validation,
+            self.y_validation,
+            weights=weights,
+            validation_weights=self.weights_validation,
+        )
 
     def part(self, name: str) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Return inputs and targets of one of `PARTS`."""
-        if name not in PARTS:
-            raise DataError(f"unknown part '{name}' of the data.{suggestion(name, PARTS)} Use one of {quoted(PARTS)}.")
+        _check_part(name)
         return getattr(self, f"x_{name}"), getattr(self, f"y_{name}")
+
+    def weights(self, name: str) -> NDArray[np.float64] | None:
+        """Return how much each row of one of `PARTS` counts; None where all count the same."""
+        _check_part(name)
+        weights: NDArray[np.float64] | None = getattr(self, f"weights_{name}")
+        return weights
+
+
+def _check_part(name: str) -> None:
+    if name not in PARTS:
+        raise DataError(f"unknown part '{name}' of the data.{suggestion(name, PARTS)} Use one of {quoted(PARTS)}.")

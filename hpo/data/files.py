@@ -2,15 +2,16 @@
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.data.arrays import features_of, labels_of
+from hpo.data.arrays import features_of, targets_of
+from hpo.data.columns import check_names
 from hpo.data.messages import DataError, quoted
 from strategies.spelling import suggestion
 
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 
 SEPARATORS: Final = (",", ";", "\t")
 
-Contents = tuple["pd.DataFrame", "pd.Series[Any] | None"]
-"""A table and, from a file that keeps it apart, the target."""
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A table and, from a file that keeps them apart, the targets, and what else is beside them by name."""
+
+    frame: "pd.DataFrame"
+    targets: "pd.DataFrame | None" = None
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -45,13 +52,6 @@ def parse(content: bytes, path: Path) -> Contents:
     return READERS[path.suffix.casefold()](content, path)
 
 
-def check_names(names: Sequence[str], where: str) -> None:
-    """Raise DataError when a column's name appears twice."""
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise DataError(f"{where}: more than one column is named {quoted(twice)}. Give each column its own name.")
-
-
 def _read_csv(content: bytes, path: Path) -> Contents:
     import pandas as pd
 
@@ -68,7 +68,7 @@ def _read_csv(content: bytes, path: Path) -> Contents:
         )
     except (ValueError, OverflowError) as error:
         raise DataError(f"{path}: cannot be read as CSV ({str(error).strip()}). Correct that place.") from error
-    return frame.set_axis([str(name).strip() for name in frame.columns], axis=1), None
+    return Contents(frame.set_axis([str(name).strip() for name in frame.columns], axis=1))
 
 
 def _decoded(content: bytes, path: Path) -> str:
@@ -116,7 +116,7 @@ def _read_parquet(content: bytes, path: Path) -> Contents:
     try:
         table = parquet.read_table(io.BytesIO(content))
         table.validate(full=True)  # damaged texts would otherwise be noticed where they are used
-        return table.to_pandas(), None
+        return Contents(table.to_pandas())
     except Exception as error:  # damage makes the parser fail in any way
         raise DataError(f"{path}: is damaged, or no Parquet file ({error}). Write it again.") from error
 
@@ -125,8 +125,9 @@ def _read_npz(content: bytes, path: Path) -> Contents:
     arrays = _npz_arrays(content, path)
     if "X" not in arrays:
         raise DataError(f"{path}: there is no array 'X' in it, but {quoted(list(arrays))}. Name the arrays X and y.")
-    frame = features_of(arrays["X"], str(path))
-    return frame, labels_of(arrays["y"], len(frame), str(path)) if "y" in arrays else None
+    frame = features_of(arrays.pop("X"), str(path))
+    targets = targets_of(arrays.pop("y"), len(frame), str(path)) if "y" in arrays else None
+    return Contents(frame, targets, arrays)
 
 
 def _npz_arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:

@@ -1,82 +1,64 @@
-"""Load a data set: read, choose the target, split, and prepare by what the training part alone teaches."""
+"""Load a data set: read, assign the columns their roles, split, and prepare by what the training part alone teaches."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hpo.data.columns import converted
 from hpo.data.dataset import Data
-from hpo.data.messages import DataError, Remarks, counted, quoted
+from hpo.data.messages import DataError, Remarks, counted, named
+from hpo.data.options import Options
 from hpo.data.preprocessing import Preprocessing, fit_preprocessing
+from hpo.data.roles import assign_roles
 from hpo.data.screening import screen
-from hpo.data.sources import Table, choose_target, open_table
-from hpo.data.splits import Split, split
-from hpo.data.targets import Target, Task, check_classes, fit_target, read_target
-from strategies.spelling import suggestion
+from hpo.data.sources import Table, open_table
+from hpo.data.splits import split
+from hpo.data.targets import Target, Task, read_targets
+from hpo.data.weights import balancing, read_weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_ROWS: Final = 10
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a table becomes data: see `load_data`, whose arguments these are."""
-
-    target: str | None = None
-    task: Task | None = None
-    seed: int = 0
-    validation: float = 0.2
-    test: float = 0.2
-    keep: Sequence[str] = ()
-    drop: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        tasks = get_args(Task)
-        if self.task not in (None, *tasks):
-            raise DataError(
-                f"unknown task '{self.task}'.{suggestion(str(self.task), tasks)} Use one of {quoted(tasks)}."
-            )
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise DataError(f"the seed is {self.seed!r}. Give an integer that is not negative.")
-        if not (self.validation > 0 and self.test > 0 and self.validation + self.test < 1):
-            raise DataError(
-                f"validation={self.validation} and test={self.test} leave no part for each purpose. Give two fractions "
-                "above 0 whose sum is below 1; the rest is for training."
-            )
-        for name, value in (("keep", self.keep), ("drop", self.drop)):
-            if isinstance(value, str):
-                raise DataError(f"{name} is the text '{value}'. Give a list of columns: {name}=['{value}'].")
+Weights = NDArray[np.float64] | None
 
 
 def load_data(
     source: Any,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     task: Task | None = None,
     seed: int = 0,
     validation: float = 0.2,
     test: float = 0.2,
     keep: Sequence[str] = (),
     drop: Sequence[str] = (),
+    weight: str | ArrayLike | None = None,
+    balance: bool = False,
 ) -> Data:
     """Load, split and prepare a data set.
 
     `source` is the name of a built-in set, the path of a CSV, Parquet or NPZ file, a DataFrame, or a tuple (X, y).
-    `target` is the column to predict; without it, the one that is called target, label, class or y. `task` is told
-    from the target unless given. The split, stratified by class, depends on the rows and `seed` alone; `validation`
-    and `test` are fractions of the rows. Columns that look like identifiers are left out, except for those in `keep`;
-    the columns in `drop` always are. What was noticed stands in the data's `notes` and `warnings`.
+    `target` names what to predict: a column, or several, in a sequence or separated by commas (a column whose own name
+    has a comma goes first); without it, the column that is called target, label, class or y. `task` is told from the
+    target unless given: "classification" into classes, "multilabel" for several columns of two values each,
+    "regression" on one number or several. The split, stratified by class or, where they are frequent, by combination of
+    labels, depends on the rows and `seed` alone; `validation` and `test` are fractions of the rows. Columns that look
+    like identifiers are left out, except for those in `keep`; the columns in `drop` always are.
 
-    Raises DataError.
+    `weight` says how much each row counts in training and in every metric: a column, which is then no feature; an
+    array's name in an NPZ file; or for data in memory an array (rows,). Split and preprocessing do not look at it, but
+    for rows of weight 0, which are left out. `balance` makes each class count the same in training.
+
+    What was noticed stands in the data's `notes` and `warnings`. Raises DataError.
     """
-    options = Options(target, task, seed, validation, test, keep, drop)
+    options = Options(target, task, seed, validation, test, keep, drop, weight, balance)
     return _prepared(open_table(source), options)
 
 
@@ -103,12 +85,16 @@ def _prepared(table: Table, options: Options) -> Data:
 
 def _prepare(table: Table, options: Options) -> Data:
     remarks = Remarks()
-    features, labels = choose_target(table, options.target, remarks)
-    features = _without_dropped(features, options)
-    values, task = read_target(labels, options.task or table.task, remarks)
-    features, values = _complete(features, values, str(labels.name), remarks)
-    parts = _parts(values, task, str(labels.name), options, remarks)
-    target = fit_target(str(labels.name), task, values, parts.train)
+    roles = assign_roles(table, options, remarks)
+    names = list(roles.targets.columns)
+    kind, values = read_targets(roles.targets, options.task or table.task, remarks)
+    weights = None if roles.weight is None else read_weights(roles.weight)
+    _check_balance(kind.task, options)
+    rows = _counting_rows(values, weights, names, remarks)
+    features = roles.features.iloc[rows].reset_index(drop=True)
+    values, weights = values[rows], None if weights is None else weights[rows]
+    parts = split(kind.strata(names, values, remarks), options.validation, options.test, options.seed)
+    target = kind.fit(names, values, parts, remarks)
     columns = screen(features, parts.train, chosen=table.chosen, keep=options.keep, remarks=remarks)
     preprocessing = fit_preprocessing(features.iloc[parts.train], columns)
     x, y = preprocessing.transform(features), target.encode(values)
@@ -122,64 +108,71 @@ def _prepare(table: Table, options: Options) -> Data:
         y[parts.validation],
         x[parts.test],
         y[parts.test],
-        _source(table, options, target) | _content(table, features, values, preprocessing),
-        tuple(remarks.notes),
-        tuple(remarks.warnings),
+        source=_source(table, options, target) | _content(table, features, values, weights, preprocessing),
+        weights_train=None if weights is None else weights[parts.train],
+        weights_validation=None if weights is None else weights[parts.validation],
+        weights_test=None if weights is None else weights[parts.test],
+        class_weights=balancing(y[parts.train], target.outputs) if options.balance else None,
+        notes=tuple(remarks.notes),
+        warnings=tuple(remarks.warnings),
     )
 
 
-def _without_dropped(features: "pd.DataFrame", options: Options) -> "pd.DataFrame":
-    columns = list(features.columns)
-    for name in (*options.keep, *options.drop):
-        if name not in columns:
-            raise DataError(
-                f"there is no column '{name}' to keep or drop.{suggestion(name, columns)} "
-                f"The columns are {quoted(columns)}."
-            )
-    return features.drop(columns=list(options.drop))
+def _check_balance(task: Task, options: Options) -> None:
+    if options.balance and task != "classification":
+        raise DataError(f"balance is about the classes of a classification, and the task is {task}. Leave it out.")
 
 
-def _complete(
-    features: "pd.DataFrame", values: NDArray[Any], name: str, remarks: Remarks
-) -> "tuple[pd.DataFrame, NDArray[Any]]":
-    """Return the rows that have a target."""
+def _counting_rows(values: NDArray[Any], weights: Weights, names: Sequence[str], remarks: Remarks) -> NDArray[Any]:
+    """Return the places of the rows that have all targets and, if any, a weight above 0."""
     import pandas as pd
 
-    complete = ~pd.isna(values)
+    complete = ~pd.isna(values).any(axis=1)
     missing = len(values) - int(complete.sum())
     if missing:
-        remarks.warnings.append(f"Left out {counted(missing, 'row')} whose target '{name}' is missing.")
-    if len(values) - missing < FEWEST_ROWS:
+        lack = "is missing" if len(names) == 1 else "are not all there"
+        remarks.warnings.append(f"Left out {counted(missing, 'row')} whose {named('target', names)} {lack}.")
+    counting = complete if weights is None else complete & (weights > 0)
+    weightless = int(complete.sum() - counting.sum())
+    if weightless:
+        remarks.notes.append(f"Left out {counted(weightless, 'row')} whose weight is 0.")
+    rows = np.flatnonzero(counting)
+    if len(rows) < FEWEST_ROWS:
+        condition = "" if weights is None else " and a weight above 0"
         raise DataError(
-            f"{counted(len(values) - missing, 'row')} with a target '{name}': too few to train, validate and test. "
-            f"Give {FEWEST_ROWS} at least."
+            f"{counted(len(rows), 'row')} with a {named('target', names)}{condition}: too few to train, validate and "
+            f"test. Give {FEWEST_ROWS} at least."
         )
-    return features[complete].reset_index(drop=True), values[complete]
-
-
-def _parts(values: NDArray[Any], task: Task, name: str, options: Options, remarks: Remarks) -> Split:
-    strata = np.zeros(len(values), dtype=np.int8)
-    if task == "classification":
-        check_classes(name, values, remarks)
-        strata = values
-    return split(strata, options.validation, options.test, options.seed)
+    return rows
 
 
 def _source(table: Table, options: Options, target: Target) -> dict[str, Any]:
     """Return where the data came from and how they were prepared, with all that was told from them decided."""
-    chosen = asdict(options) | {"task": target.task, "keep": list(options.keep), "drop": list(options.drop)}
-    return {**table.origin, **chosen, "target": None if table.chosen else target.name}
+    return {
+        **table.origin,
+        "target": None if table.chosen else list(target.names),
+        "task": target.task,
+        "seed": options.seed,
+        "validation": options.validation,
+        "test": options.test,
+        "keep": list(options.keep),
+        "drop": list(options.drop),
+        "weight": options.weight if isinstance(options.weight, str) else None,
+        "balance": options.balance,
+    }
 
 
 def _content(
-    table: Table, features: "pd.DataFrame", values: NDArray[Any], preprocessing: Preprocessing
+    table: Table, features: "pd.DataFrame", values: NDArray[Any], weights: Weights, preprocessing: Preprocessing
 ) -> dict[str, str]:
     """Return the digest of data in memory, by which the same can be told when they are given again."""
-    if "memory" not in table.origin:
+    if not table.in_memory:
         return {}
-    digest = hashlib.sha256(repr(preprocessing.columns).encode(errors="surrogatepass") + _bytes(values))
+    digest = hashlib.sha256(repr((preprocessing.columns, values.shape)).encode(errors="surrogatepass") + _bytes(values))
     for column in preprocessing.used:
         digest.update(_bytes(converted(features[column.name], column.kind)))
+    if weights is not None:
+        digest.update(_bytes(weights))
     return {"sha256": digest.hexdigest()}
 
 

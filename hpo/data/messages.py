@@ -27,6 +27,11 @@ def quoted(names: Sequence[str]) -> str:
     return shown if len(names) <= _LISTED else f"{shown} and {len(names) - _LISTED} more"
 
 
+def named(thing: str, names: Sequence[str]) -> str:
+    """Return "target 'a'", "targets 'a', 'b'"."""
+    return f"{thing if len(names) == 1 else f'{thing}s'} {quoted(names)}"
+
+
 def counted(number: int, thing: str) -> str:
     """Return "1 row", "2 rows"."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from hpo.data.arrays import features_of, labels_of
-from hpo.data.files import READERS, check_names, parse, read_bytes
-from hpo.data.messages import DataError, Remarks, quoted
+from numpy.typing import NDArray
+
+from hpo.data.arrays import features_of, targets_of
+from hpo.data.columns import check_names
+from hpo.data.files import READERS, parse, read_bytes
+from hpo.data.messages import DataError, quoted
 from hpo.data.targets import Task
 from strategies.spelling import suggestion
 
@@ -24,27 +27,31 @@ BUILT_IN: Final[Mapping[str, Task]] = {
 }
 """scikit-learn's own sets that need no download, and the task of each."""
 
-USUAL_TARGETS: Final = ("target", "label", "class", "y")
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table as it came; nothing is decided yet.
 
-    `labels` is the target where the source keeps it apart: then a person has chosen the columns as features, on
-    purpose. `origin` is the beginning of `Data.source`.
+    `targets` are there where the source keeps them apart: then a person has chosen the columns as features, on
+    purpose. `origin` is the beginning of `Data.source`; `beside` are further arrays by name, as of an NPZ file.
     """
 
     name: str
     frame: "pd.DataFrame"
-    labels: "pd.Series[Any] | None"
+    targets: "pd.DataFrame | None"
     origin: Mapping[str, str]
     task: Task | None = None
+    beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def chosen(self) -> bool:
         """The columns are features on purpose."""
-        return self.labels is not None
+        return self.targets is not None
+
+    @property
+    def in_memory(self) -> bool:
+        """There is no place to load it from again."""
+        return "memory" in self.origin
 
 
 def open_table(source: Any, sha256: str | None = None) -> Table:
@@ -77,28 +84,8 @@ def open_features(table: Any, columns: Sequence[str]) -> "pd.DataFrame":
     if not isinstance(table, str | Path):
         return _in_order(features_of(table, "X"), columns, "X")
     path = Path(table).expanduser()
-    frame, _ = parse(read_bytes(path), path)
+    frame = parse(read_bytes(path), path).frame
     return _in_order(frame, columns, str(path)) if path.suffix.casefold() == ".npz" else _tidy(frame, str(path))
-
-
-def choose_target(table: Table, name: str | None, remarks: Remarks) -> "tuple[pd.DataFrame, pd.Series[Any]]":
-    """Return the features and the target; raises DataError when it is not clear which column is meant."""
-    if table.labels is not None:
-        if name not in (None, table.labels.name):
-            raise DataError(f"the target comes apart from the features. Leave out the target '{name}'.")
-        return table.frame, table.labels
-    columns = list(table.frame.columns)
-    if name is None:
-        usual = [column for column in columns if column.strip().casefold() in USUAL_TARGETS]
-        if len(usual) != 1:
-            raise DataError(f"which column is the target? Name one of {quoted(usual or columns)}.")
-        name = usual[0]
-        remarks.notes.append(f"The target is the column '{name}'.")
-    if name not in columns:
-        raise DataError(
-            f"there is no column '{name}' to be the target.{suggestion(name, columns)} Name one of {quoted(columns)}."
-        )
-    return table.frame.drop(columns=name), table.frame[name]
 
 
 def _built_in(name: str) -> Table:
@@ -108,7 +95,7 @@ def _built_in(name: str) -> Table:
     labels = bunch.target
     if BUILT_IN[name] == "classification":
         labels = labels.map(dict(enumerate(bunch.target_names.tolist())))
-    return Table(name, bunch.data, labels, {"name": name}, BUILT_IN[name])
+    return Table(name, bunch.data, labels.to_frame(), {"name": name}, BUILT_IN[name])
 
 
 def _file(source: str | Path, sha256: str | None) -> Table:
@@ -125,15 +112,16 @@ def _file(source: str | Path, sha256: str | None) -> Table:
             f"{path}: the file has changed since it was first loaded (its SHA-256 is another). "
             "Bring the old content back, or start anew with this one."
         )
-    frame, labels = parse(content, path)
-    return Table(path.stem, _tidy(frame, str(path)), labels, {"path": str(path), "sha256": found})
+    contents = parse(content, path)
+    origin = {"path": str(path), "sha256": found}
+    return Table(path.stem, _tidy(contents.frame, str(path)), contents.targets, origin, beside=contents.beside)
 
 
 def _pair(x: Any, y: Any) -> Table:
     import pandas as pd
 
     frame = _tidy(x if isinstance(x, pd.DataFrame) else features_of(x, "(X, y)"), "X")
-    return Table("arrays", frame, labels_of(y, len(frame), "(X, y)"), {"memory": "arrays"})
+    return Table("arrays", frame, targets_of(y, len(frame), "(X, y)"), {"memory": "arrays"})
 
 
 def _tidy(frame: "pd.DataFrame", where: str) -> "pd.DataFrame":

@@ -4,51 +4,45 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from network.arrays import Array, ones
+from network.arrays import Array, Shape, ones
 from network.initializers import Initializer
-from network.layers.base import Layer, Parameter
+from network.layers.base import Layer, Parameter, Room
 
 
 @dataclass(frozen=True, slots=True)
 class Dense(Layer):
     """Each output is a weighted sum of all inputs: weights W (inputs, outputs) and biases b (1, outputs).
 
-    Every sum is a matrix product: matmul hands each member's matrices to BLAS on their own, whereas the order in which
-    `np.sum` adds up is NumPy's to choose by the shape of the whole stack.
+    Every sum is a matrix product: matmul hands each member's matrices to BLAS on their own.
     """
+
+    width: int
+
+    @property
+    def outputs(self) -> Shape:
+        return (self.width,)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """W and b; weight decay acts on W alone."""
-        return (
-            Parameter((self.inputs, self.outputs), decays=True),
-            Parameter((1, self.outputs), decays=False),
-        )
+        (inputs,) = self.inputs
+        return Parameter((inputs, self.width), decays=True), Parameter((1, self.width), decays=False)
 
     def initial(self, initializer: Initializer, rng: np.random.Generator) -> tuple[Array, ...]:
         """W as the initializer draws it, b = 0."""
-        return initializer.draw(rng, self.inputs, self.outputs), np.zeros((1, self.outputs))
+        (inputs,) = self.inputs
+        return initializer.draw(rng, (inputs, self.width), inputs, self.width), np.zeros((1, self.width))
 
-    def forward(self, parameters: tuple[Array, ...], x: Array, y: Array) -> None:
+    def forward(self, room: Room) -> None:
         """Set y = x W + b."""
-        weights, biases = parameters
-        np.matmul(x, weights, out=y)
-        y += biases
+        weights, biases = room.parameters
+        np.matmul(room.x, weights, out=room.y)
+        np.add(room.y, biases, out=room.y)
 
-    def backward(
-        self,
-        parameters: tuple[Array, ...],
-        gradients: tuple[Array, ...],
-        x: Array,
-        y: Array,
-        *,
-        dy: Array,
-        dx: Array | None,
-    ) -> None:
+    def backward(self, room: Room) -> None:
         """Set dW = xᵀ dy, db = 1ᵀ dy, dx = dy Wᵀ."""
-        del y
-        weights_gradient, biases_gradient = gradients
+        x, dy = room.x, room.dy
+        weights_gradient, biases_gradient = room.gradients
         np.matmul(x.mT, dy, out=weights_gradient)
         np.matmul(ones(x.shape[1], x.dtype)[None], dy, out=biases_gradient)
-        if dx is not None:
-            np.matmul(dy, parameters[0].mT, out=dx)
+        if room.dx is not None:
+            np.matmul(dy, room.parameters[0].mT, out=room.dx)

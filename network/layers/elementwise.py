@@ -3,32 +3,28 @@
 from dataclasses import dataclass
 
 from network.activations import Activation
-from network.arrays import Array
-from network.layers.base import Layer
+from network.layers.base import Layer, Room
 
 
 @dataclass(frozen=True, slots=True)
 class Elementwise(Layer):
-    """The same function f for every element: as many outputs as inputs."""
+    """An activation f of every element."""
 
     activation: Activation
 
-    def forward(self, parameters: tuple[Array, ...], x: Array, y: Array) -> None:
-        """Set y = f(x)."""
-        del parameters
-        self.activation.forward(x, y)
+    @property
+    def overwrites(self) -> bool:
+        return not self.activation.reads_input
 
-    def backward(
-        self,
-        parameters: tuple[Array, ...],
-        gradients: tuple[Array, ...],
-        x: Array,
-        y: Array,
-        *,
-        dy: Array,
-        dx: Array | None,
-    ) -> None:
+    @property
+    def reads_output(self) -> bool:
+        return True
+
+    def forward(self, room: Room) -> None:
+        """Set y = f(x)."""
+        self.activation.forward(room.x, room.y)
+
+    def backward(self, room: Room) -> None:
         """Set dx = f'(x) dy."""
-        del parameters, gradients
-        if dx is not None:
-            self.activation.backward(x, y, dy, dx)
+        if room.dx is not None:
+            self.activation.backward(room.x, room.y, room.dy, room.dx)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpo.data import PARTS, DataError, load_data
+from hpo.data import PARTS, TARGETS, DataError, load_data
 from hpo.data.files import READERS
 
 GOOD = pd.DataFrame(
@@ -111,7 +111,54 @@ SOURCES = {
     "only constants": (pd.DataFrame({"c": 1, "y": ["a", "b"] * 20}), {}, ["'c'", "constant", "Give other columns"]),
     "only a target": (pd.DataFrame({"y": ["a", "b"] * 20}), {}, ["only the target", "Give other columns"]),
     "y of another length": ((np.ones((30, 2)), np.ones(20)), {}, ["y", "(20,)", "30"]),
-    "one-hot y": ((np.ones((30, 2)), np.ones((30, 3))), {}, ["y", "(30, 3)", "one value"]),
+    "deep y": ((np.ones((30, 2)), np.ones((30, 3, 2))), {}, ["y", "(30, 3, 2)", "one value", "(rows, targets)"]),
+    "no y": ((np.ones((30, 2)), np.ones((30, 0))), {}, ["y", "(30, 0)", "one value"]),
+    "twice the same name in y": (
+        (np.ones((40, 2)), GOOD[["age", "town"]].set_axis(["a", "a"], axis=1)),
+        {},
+        ["y", "'a'", "own name"],
+    ),
+    "no names": (GOOD, {"target": []}, ["target", "[]", "Give the name"]),
+    "numbers as names": (GOOD, {"target": [1]}, ["target", "[1]", "Give the name"]),
+    "a number as a name": (GOOD, {"target": 1}, ["target", "1", "Give the name"]),
+    "one of several unknown": (GOOD, {"target": "town,specie"}, ["'specie'", "Did you mean 'species'?", "Name one"]),
+    "labels and numbers": (
+        also(a=[0, 1] * 20),
+        {"target": ["town", "a", "age"]},
+        ["labels ('town', 'a')", "numbers ('age')", "one sort", "regression"],
+    ),
+    "several of many classes": (
+        also(y=["a", "b", "c", "d"] * 10),
+        {"target": ["town", "y"]},
+        ["'y'", "4 distinct values", "two", "Turn it into"],
+    ),
+    "several in one classification": (
+        GOOD,
+        {"target": ["town", "species"], "task": "classification"},
+        ["'town', 'species'", "one target", "Name one", "multilabel"],
+    ),
+    "one label": (GOOD, {"target": "town", "task": "multilabel"}, ["'town'", "several", "Name", "classification"]),
+    "labels as measures": (
+        GOOD,
+        {"target": ["town", "species"], "task": "regression"},
+        ["'town'", "text", "Use multilabel"],
+    ),
+    "labels that are the same": (
+        also(y=0, z=True),
+        {"target": ["town", "y", "z"]},
+        ["'y', 'z'", "same in every row", "Leave"],
+    ),
+    "one of several measures constant": (
+        also(y=1.5),
+        {"target": ["age", "y"]},
+        ["'y'", "1.5", "nothing to learn", "another column"],
+    ),
+    "one of several targets missing": (also(y=None), {"target": ["age", "y"]}, ["'y'", "missing in every row", "Name"]),
+    "all columns are targets": (
+        pd.DataFrame({"a": [0, 1] * 20, "b": [0, 0, 1, 1] * 10}),
+        {"target": ["a", "b"]},
+        ["only the target", "Give other columns"],
+    ),
     "flat X": ((np.ones(30), np.ones(30)), {}, ["X", "(30,)", "(rows, features)"]),
     "no X": ((np.ones((0, 3)), np.ones(0)), {}, ["X", "(0, 3)", "(rows, features)"]),
     "ragged X": (([[1, 2], [3]] * 10, [0, 1] * 10), {}, ["X", "(20,)", "(rows, features)"]),
@@ -202,18 +249,22 @@ def tables(draw):
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(tables(), st.sampled_from([None, "classification", "regression"]))
-def test_any_small_table_loads_or_raises_a_data_error(table, task):
-    """Whatever the cells hold: finite arrays in three parts, or a DataError; never another exception."""
+@given(tables(), st.sampled_from([None, *TARGETS]), st.data())
+def test_any_small_table_loads_or_raises_a_data_error(table, task, data):
+    """Whatever the cells hold, and whatever is made of the columns: finite arrays in three parts, or a DataError."""
+    columns = st.sampled_from(list(table.columns))
+    target = ["target", *data.draw(st.lists(columns, max_size=2))]
+    weight = data.draw(st.one_of(st.none(), columns))
     try:
-        data = load_data(table, target="target", task=task)
+        loaded = load_data(table, target=target, task=task, weight=weight)
     except DataError:
         return
     for part in PARTS:
-        x, y = data.part(part)
+        x, y = loaded.part(part)
         assert len(x) > 0
         assert np.isfinite(x).all()
         assert np.isfinite(y).all()
+        assert weight is None or (loaded.weights(part) > 0).all()
 
 
 def refusals(path) -> list[str]:

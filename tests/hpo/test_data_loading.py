@@ -62,16 +62,20 @@ def check_arrays(data: Data) -> None:
         assert x.shape == (len(y), data.inputs)
         assert len(x) > 0
         assert np.isfinite(x).all()
-        if data.task == "classification":
-            assert y.dtype == np.int64
-            assert y.shape == (len(x),)
-            assert set(y) <= set(range(data.outputs))
-            assert len(data.target.classes) == data.outputs
-        else:
-            assert y.dtype == np.float32
-            assert y.shape == (len(x), 1)
-            assert np.isfinite(y).all()
-            assert data.outputs == 1
+        match data.task:
+            case "classification":
+                assert y.dtype == np.int64
+                assert y.shape == (len(x),)
+                assert set(y) <= set(range(data.outputs))
+                assert len(data.target.classes) == data.outputs
+            case "multilabel":
+                assert y.dtype == np.uint8
+                assert y.shape == (len(x), data.outputs)
+                assert set(y.ravel()) == {0, 1}
+            case "regression":
+                assert y.dtype == np.float32
+                assert y.shape == (len(x), data.outputs)
+                assert np.isfinite(y).all()
     assert len(data.preprocessing.feature_names) == data.inputs
 
 
@@ -91,7 +95,7 @@ def test_a_built_in_set_loads_without_a_warning_and_learns_as_scikit_learn_has_i
         expected = bunch.target_names[bunch.target]
         assert sorted(labels) == sorted(expected.tolist())
     else:
-        np.testing.assert_allclose(np.sort(data.target.in_units(targets)), np.sort(bunch.target), rtol=1e-5)
+        np.testing.assert_allclose(np.sort(data.target.decode(targets)), np.sort(bunch.target), rtol=1e-5)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt", ".parquet"])
@@ -135,7 +139,7 @@ def test_a_regression_target_is_standardised_by_the_training_part_and_turned_bac
     assert data.task == "regression"
     assert abs(data.y_train.mean()) < 1e-6
     assert abs(data.y_train.std() - 1) < 1e-6
-    restored = np.concatenate([data.target.in_units(data.part(part)[1]) for part in PARTS])
+    restored = np.concatenate([data.target.decode(data.part(part)[1]) for part in PARTS])
     np.testing.assert_allclose(np.sort(restored), np.sort(people()["fare"]), atol=1e-4)
 
 
@@ -211,11 +215,34 @@ def test_csv_separators_quotes_and_byte_order_marks_do_not_matter(tmp_path, sepa
     assert categories == [f'note_a{separator} "b"\nc{digit}' for digit in (0, 1)]
 
 
+def test_several_targets_are_named_in_a_sequence_or_by_commas(tmp_path):
+    """A list, a tuple, commas and both together name the same columns, each once, in the order given."""
+    path = written(people(), tmp_path / "people.csv")
+    data = load_data(path, target=["survived", "member"])
+    check_arrays(data)
+    assert data.task == "multilabel"
+    assert data.target.names == ("survived", "member")
+    for target in [("survived", "member"), "survived,member", "survived , member", ["survived", "member,survived"]]:
+        other = load_data(path, target=target)
+        assert other.target == data.target
+        assert other.source == data.source
+    assert not {column.name for column in data.preprocessing.columns} & {"survived", "member"}
+
+
+def test_a_column_whose_own_name_has_a_comma_is_meant_before_those_between_the_commas():
+    """The exact name wins over splitting, also within a list."""
+    table = people().rename(columns={"fare": "age,fare"})
+    assert load_data(table, target="age,fare").target.names == ("age,fare",)
+    assert load_data(table, target=["age,fare", "age"]).target.names == ("age,fare", "age")
+    assert load_data(people(), target="age,fare").target.names == ("age", "fare")
+
+
+@pytest.mark.parametrize("target", ["survived", "fare", "age,fare", ["survived", "member"]])
 @pytest.mark.parametrize("options", [{}, {"seed": 5, "test": 0.3, "keep": ["ticket"], "drop": ["city"]}])
-def test_a_source_survives_json_and_loads_the_same_data_again(tmp_path, options):
+def test_a_source_survives_json_and_loads_the_same_data_again(tmp_path, options, target):
     """`load_source` of `Data.source` is the data itself, wherever the process stands."""
     path = written(people(), tmp_path / "people.csv")
-    for data in (load_data(path, target="survived", **options), load_data("wine", seed=3)):
+    for data in (load_data(path, target=target, **options), load_data("wine", seed=3)):
         again = load_source(json.loads(json.dumps(data.source)))
         assert same(data, again)
         assert again.source == data.source
@@ -237,8 +264,9 @@ def test_a_fingerprint_tells_content_and_preparation_apart_but_not_the_place(tmp
     table.loc[0, "fare"] += 1
     changed = load_data(written(table, tmp_path / "people.csv"), target="survived")
     others = [changed, load_data(people(), target="survived"), load_data(table, target="survived")]
-    others += [load_data(people(), target="survived", seed=1), load_data(people(), target="city")]
-    assert len({first.fingerprint, *(other.fingerprint for other in others)}) == 6
+    others += [load_data(people(), target=target) for target in ("city", "survived,member", "member,survived")]
+    others += [load_data(people(), target="survived", seed=1)]
+    assert len({first.fingerprint, *(other.fingerprint for other in others)}) == len(others) + 1
 
 
 def test_a_changed_or_missing_file_is_told_and_data_in_memory_are_asked_for(tmp_path):

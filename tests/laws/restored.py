@@ -1,8 +1,10 @@
 """What the network laws do in another process: a module of its own, so that the process can import it."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from network import Epoch, Member, Training
+from network import Epoch, Training
 
 
 def frozen(value: object) -> object:
@@ -12,17 +14,30 @@ def frozen(value: object) -> object:
             return {key: frozen(item) for key, item in value.items()}
         case np.ndarray():
             return value.dtype.str, value.shape, value.tobytes()
+        case float():
+            return value.hex()
         case Epoch():
-            return value.epoch, value.loss.hex(), {k: v.hex() for k, v in value.metrics.items()}, value.diverged
+            return value.epoch, value.loss.hex(), frozen(value.metrics), value.diverged
         case list() | tuple():
             return [frozen(item) for item in value]
         case _:
             return value
 
 
-def go_on(architecture, member, data, state, epochs):
-    """Restore `state` beside a member that has come less far, and return what the remaining epochs give."""
-    training = Training(architecture, [Member(seed=99), member], data)
-    training.restore(1, state)
-    results = [training.train_epoch()[1] for _ in range(epochs)]
-    return frozen(results), frozen(training.state(1))
+def run(architecture, members, data, epochs, monitor="loss"):
+    """Return, for each member, its epochs and its final state."""
+    training = Training(architecture, members, data, monitor)
+    by_epoch = [training.train_epoch() for _ in range(epochs)]
+    return [(frozen([epoch[k] for epoch in by_epoch]), frozen(training.state(k))) for k in range(len(members))]
+
+
+def go_on(architecture, member, data, states, epochs):
+    """Restore each of `states` between two members that have come less far; return what the epochs up to `epochs` give."""
+    others = [replace(member, seed=seed, learning_rate=0.05) for seed in (98, 99)]
+    outcomes = []
+    for state in states:
+        training = Training(architecture, [others[0], member, others[1]], data)
+        training.restore(1, state)
+        results = [training.train_epoch()[1] for _ in range(epochs - state["epochs"])]
+        outcomes.append((frozen(results), frozen(training.state(1))))
+    return outcomes

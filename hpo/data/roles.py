@@ -1,0 +1,98 @@
+"""The roles of a table's columns: which are features, which are targets, and which says how much a row counts."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from hpo.data.arrays import weight_of
+from hpo.data.messages import DataError, Remarks, quoted
+from hpo.data.options import Options
+from hpo.data.sources import Table
+from strategies.spelling import suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+USUAL_TARGETS: Final = ("target", "label", "class", "y")
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """A table, taken apart; each part has all of its rows, in order."""
+
+    features: "pd.DataFrame"
+    targets: "pd.DataFrame"
+    weight: "pd.Series[Any] | None"
+
+
+def assign_roles(table: Table, options: Options, remarks: Remarks) -> Roles:
+    """Return the columns by role; raises DataError when it is not clear which are meant."""
+    targets = _targets(table, options.targets, remarks)
+    features = table.frame if table.chosen else table.frame.drop(columns=list(targets.columns))
+    weight = _weight(table, features, targets, options.weight)
+    if weight is not None:
+        features = features.drop(columns=str(weight.name), errors="ignore")
+    return Roles(_without_dropped(features, options), targets, weight)
+
+
+def _targets(table: Table, names: Sequence[str] | None, remarks: Remarks) -> "pd.DataFrame":
+    if table.targets is not None:
+        if names is not None and _each_named(names, table.targets.columns) != list(table.targets.columns):
+            raise DataError(f"the target comes apart from the features. Leave out the target {quoted(names)}.")
+        return table.targets
+    columns = list(table.frame.columns)
+    if names is None:
+        usual = [column for column in columns if column.strip().casefold() in USUAL_TARGETS]
+        if len(usual) != 1:
+            raise DataError(f"which column is the target? Name one of {quoted(usual or columns)}.")
+        names = usual
+        remarks.notes.append(f"The target is the column '{usual[0]}'.")
+    targets = _each_named(names, columns)
+    for name in targets:
+        if name not in columns:
+            raise DataError(
+                f"there is no column '{name}' to be the target.{suggestion(name, columns)} "
+                f"Name one of {quoted(columns)}."
+            )
+    return table.frame[targets]
+
+
+def _each_named(names: Sequence[str], columns: Collection[str]) -> list[str]:
+    """Return each name once; one that is no column, but has commas in it, stands for those between the commas."""
+    parts = (
+        [part.strip() for part in name.split(",")] if "," in name and name not in columns else [name] for name in names
+    )
+    return list(dict.fromkeys(chain.from_iterable(parts)))
+
+
+def _weight(table: Table, features: "pd.DataFrame", targets: "pd.DataFrame", weight: Any) -> "pd.Series[Any] | None":
+    """Return the column that is named, or the array that is given."""
+    if weight is None:
+        return None
+    rows = len(features)
+    if not isinstance(weight, str):
+        if not table.in_memory:
+            raise DataError("weights in memory go with data in memory. Give the name of a column as the weight.")
+        return weight_of(weight, rows, "weight")
+    if weight in features.columns:
+        return features[weight]
+    if weight in table.beside:
+        return weight_of(table.beside[weight], rows, weight)
+    if weight in targets.columns:
+        raise DataError(f"the column '{weight}' is a target, and cannot be the weight too. Name another column.")
+    names = [*features.columns, *table.beside]
+    raise DataError(
+        f"there is no column '{weight}' to be the weight.{suggestion(weight, names)} Name one of {quoted(names)}."
+    )
+
+
+def _without_dropped(features: "pd.DataFrame", options: Options) -> "pd.DataFrame":
+    columns = list(features.columns)
+    for name in (*options.keep, *options.drop):
+        if name not in columns:
+            raise DataError(
+                f"there is no column '{name}' to keep or drop.{suggestion(name, columns)} "
+                f"The columns are {quoted(columns)}."
+            )
+    return features.drop(columns=list(options.drop))
