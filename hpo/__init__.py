@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hpo.data import Data as Data
     from hpo.data import DataError as DataError
     from hpo.data import load_data as load_data
-    from hpo.default_space import default_space as default_space
+    from hpo.default_spaces import default_space as default_space
     from hpo.errors import (
         CheckpointError as CheckpointError,
     )
@@ -165,7 +165,7 @@ _HOMES: Final = {
         "StrategyError StudyExists StudyNotFound WorkerError"
     ),
     "hpo.model": "Model load_model",
-    "hpo.default_space": "default_space",
+    "hpo.default_spaces": "default_space",
     "hpo.network_objective": "NetworkObjective",
     "hpo.objectives": "Objective",
     "hpo.study": "Study create_study load_study",

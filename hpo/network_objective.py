@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from hpo.default_space import default_space
+from hpo.default_spaces import default_space
 from hpo.errors import ObjectiveError
-from hpo.network_settings import EPOCHS, check_settings, network_of
+from hpo.network_settings import EPOCHS, WIDTHS, check_settings, network_of
 from hpo.objectives import Beginning, EpochResult, Objective, Session
 from network import Architecture, Direction, Epoch, Member, NetworkError, Training
 from strategies import Choice, Params, Space, Value
@@ -88,10 +88,11 @@ class NetworkObjective(Objective):
         self._unit = _unit(loaded)
         self._outputs = loaded.outputs
         self._settings: dict[str, Value] = {}
+        self._lasts = EPOCHS
         check_settings(settings, "setting")
         for name, value in settings.items():
             self._check_value(f"setting {name!r} is {value!r}", name, value)
-        self._settings = dict(settings)
+        self._settings = {name: _plain(value) for name, value in settings.items()}
         choices = _METRICS[loaded.task]
         self.metric = metric or next(iter(choices))
         if self.metric not in choices:
@@ -105,6 +106,7 @@ class NetworkObjective(Objective):
             "kind": "network",
             "data": self._source,
             "settings": dict(self._settings),
+            "schedule_epochs": self._lasts,
             "metric": self.metric,
             "shown": f"network on {self._name}",
         }
@@ -114,7 +116,8 @@ class NetworkObjective(Objective):
         """Return the objective that `source` describes. Raises DataError when its data are gone or have changed."""
         from hpo.data import load_source
 
-        return cls(load_source(source["data"]), metric=source["metric"], **source["settings"])
+        objective = cls(load_source(source["data"]), metric=source["metric"], **source["settings"])
+        return objective.lasting(source["schedule_epochs"])
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel to a worker without what only the launcher needs: no table, no pipeline."""
@@ -128,11 +131,9 @@ class NetworkObjective(Objective):
         return self._data
 
     def lasting(self, epochs: int) -> "NetworkObjective":
-        """Return this objective with schedules that end after so many epochs, unless the settings say when."""
-        if "schedule_epochs" in self._settings:
-            return self
+        """Return this objective with schedules that end after so many epochs, unless settings or space say when."""
         lasting = object.__new__(type(self))  # a copy would travel light, as to a worker
-        lasting.__dict__ = self.__dict__ | {"_settings": self._settings | {"schedule_epochs": epochs}}
+        lasting.__dict__ = self.__dict__ | {"_lasts": epochs}
         return lasting
 
     def default_space(self) -> Space:
@@ -140,8 +141,11 @@ class NetworkObjective(Objective):
         return self.without_fixed(default_space(self.task))
 
     def without_fixed(self, space: Space) -> Space:
-        """Return `space` without the parameters that the settings fix, and those that hang on them."""
-        gone = set(self._settings)
+        """Return `space` without the parameters that the settings fix, and those that hang on them.
+
+        The setting `hidden` fixes the width of every layer.
+        """
+        gone = {*self._settings, *(WIDTHS if "hidden" in self._settings else ())}
         for name in space.parents_first:
             if any(parent in gone for parent, _ in space.conditions[name]):
                 gone.add(name)
@@ -197,7 +201,7 @@ class NetworkObjective(Objective):
 
     def _network(self, params: Mapping[str, Any], seed: int) -> tuple[Architecture, Member]:
         inputs = self._arrays.x_train.shape[1]
-        settings = {**self._settings, **params}
+        settings = {"schedule_epochs": self._lasts, **self._settings, **params}
         return network_of(settings, inputs=inputs, outputs=self._outputs, task=self.task, seed=seed)
 
 
@@ -224,12 +228,16 @@ def _loaded(data: Any, **options: Any) -> "Data":
     if not isinstance(data, Data):
         return load_data(data, **options)
     for option in fields(Options):
-        if options[option.name] != option.default:
+        if not np.array_equal(options[option.name], option.default):
             raise ObjectiveError(
-                f"{option.name}={options[option.name]!r} is about loading, and the data are loaded already: "
-                f"give it to load_data"
+                f"the option {option.name!r} is about loading, and the data are loaded already: give it to load_data"
             )
     return data
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy's as Python's, which JSON can hold."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _what_diverged(epoch: Epoch) -> str:

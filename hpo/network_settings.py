@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, Final
 
 from hpo.errors import ObjectiveError
-from network import Architecture, Member
+from network import ACTIVATIONS, Architecture, Member, NetworkError
 from network.errors import check_name, check_range, check_whole
 from network.schedules import Constant, Cosine, Exponential, Plateau, Schedule, Step, Warmup
 from strategies import Value
@@ -14,13 +14,13 @@ from strategies.spelling import nearest
 EPOCHS: Final = 81
 """The most a network trains where nothing else is said: four times three times longer than one epoch."""
 
-MOST_LAYERS: Final = 8
-"""The layers whose widths have names of their own."""
+WIDTHS: Final = tuple(f"hidden_{layer}" for layer in range(1, 9))
+"""The widths of single layers by name: so many may differ from `hidden`."""
 
 DEFAULTS: Final[Mapping[str, Value]] = {
     "layers": 1,
     "hidden": 64,
-    **{f"hidden_{layer}": None for layer in range(1, MOST_LAYERS + 1)},  # as wide as the others, `hidden`
+    **dict.fromkeys(WIDTHS),  # as wide as the others, `hidden`
     "activation": "relu",
     "normalization": "none",
     "dropout": 0.0,
@@ -91,8 +91,11 @@ def network_of(
             for name in ("activation", "normalization", "initializer", "huber_delta", "optimizer", "batch_size")
         },
     )
+    if not ACTIVATIONS[architecture.activation].differentiable:
+        raise NetworkError(f"{architecture.activation!r} has no gradient to train by: use another, such as 'tanh'.")
     bounds = {name: inf if chosen[name] is None else chosen[name] for name in ("clip_norm", "max_norm")}
     own = ("learning_rate", "momentum", "beta1", "beta2", "rho", "weight_decay", "l2", "l1", "dropout")
+    check_range("label_smoothing", chosen["label_smoothing"], 0, 1)
     smoothing = chosen["label_smoothing"] if task == "classification" else 0.0
     member = Member(
         seed,
@@ -125,7 +128,12 @@ def schedule_of(name: str, epochs: float, warmup: float = 0.0) -> Schedule:
 
 
 def _widths(chosen: Mapping[str, Any]) -> tuple[int, ...]:
-    layers = chosen["layers"]
+    layers, width = chosen["layers"], chosen["hidden"]
     check_whole("layers", layers, 0)
-    own = [chosen.get(f"hidden_{layer}") for layer in range(1, layers + 1)]
-    return tuple(chosen["hidden"] if width is None else width for width in own)
+    check_whole("hidden", width, 1)
+    own = [chosen[name] for name in WIDTHS]
+    for name, given in zip(WIDTHS, own, strict=True):
+        if given is not None:
+            check_whole(name, given, 1)  # also where there is no such layer
+    widths = [width if given is None else given for given in own[:layers]]
+    return (*widths, *[width] * (layers - len(widths)))

@@ -15,12 +15,14 @@ def scores(
 
     Classes and labels: accuracy (of labels: all of a row's right), balanced_accuracy, log_loss and roc_auc, the last
     three as means over labels, roc_auc also over classes, each against the rest; what needs rows of both kinds is left
-    out where there is only one. Numbers: rmse and mae in the target's unit, and r2; means over several targets.
+    out where there is only one. Numbers: rmse, mae and r2, means over several targets; errors are in the target's own
+    unit, or of several targets in standard deviations of each, which can be averaged.
     """
     if isinstance(target, ClassTarget):
         return _of_classes(truth, predictions, weights)
     if isinstance(target, MeasureTarget):
-        return _of_numbers(target.decode(truth), target.decode(predictions), weights)
+        in_unit = target.outputs == 1
+        return _of_numbers(*(target.decode(part) if in_unit else part for part in (truth, predictions)), weights)
     return _of_labels(truth, predictions, weights)
 
 
@@ -38,7 +40,7 @@ def _of_classes(
         "balanced_accuracy": _recall(truth, found, weights),
         "log_loss": metrics.log_loss(truth, exact, labels=classes, sample_weight=weights),
     }
-    areas = [_area(truth == label, exact[:, label], weights) for label in classes]
+    areas = [_area(truth == label, probabilities[:, label], weights) for label in classes]
     known = [area for area in areas if area is not None]
     return _plain(figures | ({"roc_auc": np.mean(known)} if known else {}))
 
@@ -67,7 +69,7 @@ def _of_numbers(truth: NDArray[Any], values: NDArray[Any], weights: NDArray[np.f
 
     return _plain(
         {
-            "rmse": metrics.root_mean_squared_error(truth, values, sample_weight=weights),
+            "rmse": np.sqrt(metrics.mean_squared_error(truth, values, sample_weight=weights)),
             "mae": metrics.mean_absolute_error(truth, values, sample_weight=weights),
             "r2": metrics.r2_score(truth, values, sample_weight=weights),
         }

@@ -305,6 +305,7 @@ def create_study(
             raise
         record = read_study(database, spec.name)
         if tuned is not None:
+            tuned = tuned.lasting(record.spec.targets.max_epochs)
             check_fit(tuned, record.spec)
     return Study(database, record, tuned)
 

@@ -227,7 +227,7 @@ class Softplus(Activation):
     def forward(self, z: Array, a: Array) -> None:
         """Set a = max(z, 0) + log(1 + exp(-|z|)), which cannot overflow."""
         excess = np.abs(z)
-        np.negative(excess, out=excess)
+        excess *= -1
         np.exp(excess, out=excess)
         np.log1p(excess, out=excess)
         z.clip(0.0, inf, a)
@@ -235,9 +235,9 @@ class Softplus(Activation):
 
     def backward(self, z: Array, a: Array, da: Array, dz: Array) -> None:
         del z
-        slope = np.negative(a)
+        slope = a * -1
         np.expm1(slope, out=slope)
-        np.negative(slope, out=slope)
+        slope *= -1
         np.multiply(da, slope, out=dz)
 
 

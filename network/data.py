@@ -28,6 +28,13 @@ class TrainingData:
     weights: Array | None = None
     validation_weights: Array | None = None
 
+    def __post_init__(self) -> None:
+        if (self.x_validation is None) != (self.y_validation is None):
+            given, missing = ("y", "x") if self.x_validation is None else ("x", "y")
+            raise NetworkError(f"There is {given}_validation, but no {missing}_validation: give both or neither.")
+        if self.validation_weights is not None and self.x_validation is None:
+            raise NetworkError("There are validation_weights, but no validation data: give x_validation, y_validation.")
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -65,32 +72,37 @@ def checked_inputs(name: str, x: Array, architecture: Architecture) -> Array:
     return x
 
 
-def checked_rows(part: str, x: Array, y: Array, weights: Array | None, architecture: Architecture) -> Rows:
-    """Return checked data; raise NetworkError, naming the arrays after the `part`, when they do not fit."""
-    x_name, y_name = (f"x_{part}", f"y_{part}") if part else ("x", "y")
+def checked_rows(
+    names: tuple[str, str, str], x: Array, y: Array, weights: Array | None, architecture: Architecture
+) -> Rows:
+    """Return checked data; raise NetworkError, calling x, y and weights by these `names`, when they do not fit."""
+    x_name, y_name, weights_name = names
     inputs = checked_inputs(x_name, x, architecture)
     targets = loss_of(architecture).targets(y_name, np.asarray(y), architecture.outputs, architecture.float_type)
     if len(inputs) != len(targets):
         raise NetworkError(
             f"{x_name} has {len(inputs)} rows and {y_name} {len(targets)}: give one target for each row of inputs."
         )
-    return Rows(inputs, np.ascontiguousarray(targets.T), _checked_weights(weights, len(inputs), architecture))
+    counted = _checked_weights(weights_name, weights, len(inputs), architecture)
+    return Rows(inputs, np.ascontiguousarray(targets.T), counted)
 
 
-def _checked_weights(weights: Array | None, rows: int, architecture: Architecture) -> Array | None:
+def _checked_weights(name: str, weights: Array | None, rows: int, architecture: Architecture) -> Array | None:
     """Return weights of mean 1."""
     if weights is None:
         return None
     weights = np.asarray(weights)
     if weights.shape != (rows,) or weights.dtype.kind not in "biuf":
         raise NetworkError(
-            f"The sample weights have shape {weights.shape} and dtype {weights.dtype}, but must be one number for each "
-            f"of the {rows} rows."
+            f"{name} has shape {weights.shape} and dtype {weights.dtype}, but must hold one number for each of the "
+            f"{rows} rows: shape ({rows},)."
         )
     weights = weights.astype(np.float64)
     total = weights.sum()
     if not (np.isfinite(total) and (weights >= 0).all() and total > 0):
-        raise NetworkError("The sample weights must be finite, none below 0, and not all 0.")
+        raise NetworkError(
+            f"{name} must be finite numbers of at least 0, and not all 0: say how much each row counts beside the others."
+        )
     return np.ascontiguousarray(weights / (total / rows), architecture.float_type)
 
 

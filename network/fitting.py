@@ -110,7 +110,8 @@ def fit(
                 on_epoch(run.number, epoch)
         for place in reversed(range(len(racing))):
             if racing[place].over(patience):
-                fitted[racing[place].number] = _concluded(racing.pop(place), training, place)
+                run = racing.pop(place)
+                fitted[run.number] = _concluded(run, training, place)
                 training.drop(place)
         if not racing:
             break

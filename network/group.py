@@ -120,6 +120,8 @@ class Group:
         if state is not None:
             self._optimizer.state[...] = state
         self._stack = Stack(lesson.layout, self.members, self.parameters, work[0], self.statistics, lesson.scratch)
+        # The larger first: it makes the scratch memory that the others share.
+        self._inference = None if lesson.validation is None else Inference(self._stack, len(lesson.validation))
         self._before: list[Rule] = wanted(BEFORE, self._stack)
         self._after: list[Rule] = wanted(AFTER, self._stack)
         self._batches = Batches(lesson.rows, lesson.architecture.batch_size, count, lesson.scratch)
@@ -129,8 +131,7 @@ class Group:
             if layer.noise
         ]
         self._passages: dict[int, Passage] = {size: self._stack.passage(size) for size in self._batches.sizes}
-        self._smoothing = self._columns("label_smoothing")
-        self._inference = Inference(self._stack)
+        self._smoothing = self._columns("label_smoothing") if lesson.loss.one_class else None
 
     def _columns(self, setting: str) -> Array | None:
         """Return the members' values of a setting, to broadcast over rows and outputs, or None when all are 0."""
@@ -182,7 +183,7 @@ class Group:
     def _validated(self) -> Mapping[str, Array]:
         """Return the metrics of the validation data, each (members,)."""
         lesson = self._lesson
-        if lesson.validation is None:
+        if lesson.validation is None or self._inference is None:
             return {}
         outputs = self._inference.outputs(lesson.validation.x)
         return lesson.loss.metrics(outputs, lesson.validation.targets.T, lesson.metrics, lesson.validation.weights)

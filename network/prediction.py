@@ -47,7 +47,7 @@ def evaluate(
     names = tuple(loss.usual if metrics is None else metrics)
     for name in names:
         check_name(f"metric of {architecture.loss}", name, loss.directions)
-    rows = checked_rows("", x, y, sample_weights, architecture)
+    rows = checked_rows(("x", "y", "sample_weights"), x, y, sample_weights, architecture)
     found = loss.metrics(_outputs(architecture, weights, rows.x), rows.targets.T, names, rows.weights)
     return {name: float(values[0]) for name, values in found.items()}
 
@@ -61,7 +61,7 @@ def _outputs(architecture: Architecture, weights: Weights, x: Array) -> Array:
     parameters[0], statistics[0] = layout.flattened(weights)
     stack = Stack(layout, [Member(seed=0)], parameters, parameters, statistics, Scratch())
     with np.errstate(all="ignore"):
-        return Inference(stack).outputs(x)
+        return Inference(stack, len(x)).outputs(x)
 
 
 def _check_weights(layout: Layout, weights: Weights) -> None:

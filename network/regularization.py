@@ -51,7 +51,8 @@ class _Penalty(Rule):
         super().__init__(stack)
         members, size = stack.parameters.shape
         self._spread = stack.scratch.array(f"amounts {self.setting}", members, (size,), stack.parameters.dtype)
-        self._slopes = stack.scratch.array("slopes", members, (size,), stack.parameters.dtype)
+        # Nobody needs the errors any more once the gradients are known.
+        self._slopes = stack.scratch.array("errors", members, (size,), stack.parameters.dtype)
 
     def begin(self) -> None:
         weights = self._stack.layout.weights

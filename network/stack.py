@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from math import prod
 
 import numpy as np
@@ -65,29 +66,24 @@ class Stack:
     statistics: Array
     scratch: Scratch
 
-    def passage(self, rows: int) -> Passage:
-        """Return the way of `rows` rows through the layers."""
-        layers, errors = self.layout.layers, 0
+    def passage(self, rows: int, *, back: bool = True) -> Passage:
+        """Return the way of `rows` rows through the layers, and `back` through them."""
+        layers = self.layout.layers
         rooms: list[Room] = []
-        for index in range(len(layers)):
-            alone = not rooms or not layers[index].overwrites or layers[index - 1].reads_output
-            rooms.append(self._room(index, rows, rooms[-1] if rooms else None, errors if alone else None))
-            errors += alone
+        places = cycle(("errors", "errors handed on"))  # in turns: those that come to a layer, those that it hands on
+        for index, layer in enumerate(layers):
+            count, before = len(self.members), rooms[-1] if rooms else None
+            if before is not None and layer.overwrites and not layers[index - 1].reads_output:
+                shape = (count, rows, *layer.outputs)
+                y, dy = before.y.reshape(shape), before.dy.reshape(shape)
+            else:
+                y = self._signal(f"outputs {index}", index, rows)
+                dy = self._signal(next(places), index, rows) if back else y
+            rooms.append(self._room(index, rows, before, y, dy))
         return Passage(layers, rooms)
 
-    def _room(self, index: int, rows: int, before: Room | None, errors: int | None) -> Room:
-        """Return the room of a layer behind the room `before`; without `errors` it writes over what is there."""
+    def _room(self, index: int, rows: int, before: Room | None, y: Array, dy: Array) -> Room:
         layer, count, dtype = self.layout.layers[index], len(self.members), self.parameters.dtype
-        x, dx = (_NOTHING, None) if before is None else (before.y, before.dy)
-        if errors is None and before is not None:
-            shape = (count, rows, *layer.outputs)
-            y, dy = before.y.reshape(shape), before.dy.reshape(shape)
-        else:
-            # Errors take turns in two places: those that come to a layer, and those that it hands on.
-            y, dy = (
-                self._signal(f"output {index}", index, rows),
-                self._signal(f"error {errors and errors % 2}", index, rows),
-            )
         return Room(
             parameters=views(self.layout.parameters[index], self.parameters),
             gradients=views(self.layout.parameters[index], self.gradients),
@@ -97,18 +93,18 @@ class Stack:
                 self.scratch.array(f"remembered {index} {number}", count, wish.shape, wish.dtype or dtype)
                 for number, wish in enumerate(layer.remembered(rows))
             ),
-            x=x,
+            x=_NOTHING if before is None else before.y,
             y=y,
             dy=dy,
-            dx=dx,
+            dx=None if before is None else before.dy,
             noise=_NOTHING,
         )
 
     def _signal(self, use: str, index: int, rows: int) -> Array:
         """Return memory for a layer's outputs, (members, rows, *outputs).
 
-        Behind the last layer the outputs come first, and one output of all members lies in one piece, but for what aligns
-        each member's rows: so a loss reduces over outputs by a few long loops.
+        Behind the last layer the outputs come first, and one output of all members lies in one piece, but for what
+        aligns each member's rows: so a loss reduces over outputs by a few long loops.
         """
         outputs, count, dtype = self.layout.layers[index].outputs, len(self.members), self.parameters.dtype
         if index < len(self.layout.layers) - 1:

@@ -23,6 +23,9 @@ from network.optimizers import OPTIMIZERS
 from network.regularization import traits
 from network.topology import layers_of, loss_of
 
+TRAIN: Final = ("x_train", "y_train", "weights")
+VALIDATION: Final = ("x_validation", "y_validation", "validation_weights")
+
 CACHE_BYTES: Final = 1 << 22
 """How much one group works on in a step: as much as a core's own cache holds."""
 
@@ -51,12 +54,12 @@ class Training:
         validation = None
         if data.x_validation is not None and data.y_validation is not None:
             pair = data.x_validation, data.y_validation
-            validation = checked_rows("validation", *pair, data.validation_weights, architecture)
+            validation = checked_rows(VALIDATION, *pair, data.validation_weights, architecture)
         self._lesson = Lesson(
             architecture,
             Layout.of(layers_of(architecture)),
             loss,
-            checked_rows("train", data.x_train, data.y_train, data.weights, architecture),
+            checked_rows(TRAIN, data.x_train, data.y_train, data.weights, architecture),
             validation,
             tuple(dict.fromkeys([*loss.usual, monitor])),
             monitor,

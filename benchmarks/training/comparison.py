@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import network
 from training import machine, ours
@@ -61,7 +62,7 @@ def compare_dense(cell: DenseCell, data: Data, networks: int, rounds: int) -> Co
     return _compare(
         cell,
         peers,
-        lambda members: ours.dense(cell, data, members),
+        partial(ours.dense, cell, data),
         sketch={1: cell.sketch_alone, networks: cell.sketch_stacked},
         rows=len(data.x_train),
         rounds=rounds,
@@ -73,7 +74,7 @@ def compare_deep(cell: DenseCell, data: Data, networks: int, rounds: int) -> Com
     return _compare(
         cell,
         [pytorch.alone(pytorch.dense(cell), data, cell.batch)],
-        lambda members: ours.dense(cell, data, members),
+        partial(ours.dense, cell, data),
         sketch={1: None, networks: None},
         rows=len(data.x_train),
         rounds=rounds,
@@ -85,7 +86,7 @@ def compare_convolution(cell: ConvolutionCell, data: Data, networks: int, rounds
     return _compare(
         cell,
         [pytorch.alone(pytorch.convolution(cell), data, cell.batch)],
-        lambda members: ours.convolution(cell, data, members),
+        partial(ours.convolution, cell, data),
         sketch={1: None, networks: None},
         rows=len(data.x_train),
         rounds=rounds,
@@ -95,14 +96,17 @@ def compare_convolution(cell: ConvolutionCell, data: Data, networks: int, rounds
 def _compare(
     cell: DenseCell | ConvolutionCell,
     peers: Sequence[Contestant],
-    build: Callable[[int], network.Training],
+    build: Callable[..., network.Training],
     *,
     sketch: dict[int, float | None],
     rows: int,
     rounds: int,
 ) -> Comparison:
-    """Let the peers and our stacks of the sizes in `sketch` take turns."""
-    stacks = [ours.contestant(build(networks)) for networks in sketch]
+    """Let the peers and our stacks of the sizes in `sketch` take turns; none of them evaluates.
+
+    The profiles are of stacks that do.
+    """
+    stacks = [ours.contestant(build(networks, validated=False)) for networks in sketch]
     times = take_turns([*peers, *stacks, Contestant(PRODUCT, machine.product())], rounds)
     return Comparison(
         cell=cell.name,

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.data.messages import DataError, quoted
+from strategies.spelling import is_storable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +52,15 @@ class Column:
 
 
 def check_names(names: Sequence[str], where: str) -> None:
-    """Raise DataError when a column's name appears twice."""
+    """Raise DataError when a column's name appears twice, or holds what NumPy or a database would lose."""
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise DataError(f"{where}: more than one column is named {quoted(twice)}. Give each column its own name.")
+    for name in names:
+        if not is_storable(name):
+            raise DataError(
+                f"{where}: the column {name!r} has a NUL or half a character in its name. Name it otherwise."
+            )
 
 
 def kind_of(values: "pd.Series[Any]") -> Kind:

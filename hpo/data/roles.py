@@ -31,8 +31,8 @@ def assign_roles(table: Table, options: Options, remarks: Remarks) -> Roles:
     targets = _targets(table, options.targets, remarks)
     features = table.frame if table.chosen else table.frame.drop(columns=list(targets.columns))
     weight = _weight(table, features, targets, options.weight)
-    if weight is not None:
-        features = features.drop(columns=str(weight.name), errors="ignore")
+    if isinstance(options.weight, str) and options.weight in features.columns:
+        features = features.drop(columns=options.weight)
     return Roles(_without_dropped(features, options), targets, weight)
 
 

@@ -22,8 +22,8 @@ class Split:
 def split(strata: NDArray[Any], validation: float, test: float, seed: int) -> Split:
     """Split the rows so that each stratum is divided alike.
 
-    `strata` (n,) holds the stratum of each row: its class, or one value for all. `validation` and `test` are
-    fractions; of a stratum with at least three rows each part gets at least one row.
+    `strata` (n,) holds the stratum of each row: its class, its combination of labels, or one value for all.
+    `validation` and `test` are fractions; of a stratum with at least three rows each part gets at least one row.
     """
     rng = np.random.default_rng(seed)
     part = np.zeros(len(strata), dtype=np.int8)

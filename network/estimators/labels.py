@@ -73,7 +73,8 @@ class Labels:
         if self.multilabel:
             if y.ndim != 2 or y.shape[1] != len(self.classes) or not np.isin(y, (0, 1)).all():  # noqa: PLR2004 - a matrix
                 raise NetworkError(
-                    f"y has shape {y.shape}, but must be a matrix of 0 and 1 with {len(self.classes)} columns, one a label."
+                    f"y has shape {y.shape}, but must be a matrix of 0 and 1 with {len(self.classes)} columns, one for "
+                    "each label."
                 )
             return y.astype(np.int64)
         if y.ndim == 2 and y.shape[1] > 1:  # noqa: PLR2004 - a matrix

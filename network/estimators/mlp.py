@@ -30,9 +30,20 @@ OUT_ACTIVATIONS: Final = {"cross_entropy": "softmax", "binary_cross_entropy": "s
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes without types
-    """A multilayer perceptron of scikit-learn's kind; its settings are the fields, and are checked when it is fitted.
+    """A multilayer perceptron in scikit-learn's idiom. Its settings are fields, and are checked when it is fitted.
 
-    Settings with the names of fields of `Architecture` and `Member` are those; `schedule` None is a constant rate.
+    Settings that `Architecture` and `Member` have too mean what they say there; `schedule` None is a constant rate.
+    Hidden layers begin with Glorot's uniform weights, as scikit-learn's do. `standardize` brings each column of X, and
+    of a regressor's y, to mean 0 and variance 1 by the rows and weights of `fit`: networks learn badly from inputs of
+    other sizes. A row of weight 0 is as good as absent, and weights matter only in proportion to each other.
+
+    Training ends after `max_epochs`, or when `patience` epochs in a row (None: any number) have not improved by more
+    than `tol`: the training loss, or with `early_stopping` the `monitor`, a metric of the `validation_fraction` of the
+    rows, held out by class where possible; then the weights of the best epoch are kept. Of `n_starts` random starts,
+    which train as one stack, the best is kept; partial_fit goes on with it, or has one start.
+
+    `weights_` are those of `Training.weights` for `architecture_`; `loss_curve_` and `validation_curve_`, empty without
+    early stopping, have a value an epoch, `n_iter_` epochs in all; `start_values_` are what each start was judged by.
     """
 
     hidden_layer_sizes: int | Sequence[int] = field(default=(64,), kw_only=False)
@@ -51,7 +62,7 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
     clip_norm: float = inf
     max_norm: float = inf
     normalization: str = "none"
-    initializer: str = "he_normal"
+    initializer: str = "glorot_uniform"
     image: tuple[int, int, int] | None = None
     convolutions: tuple[Convolution, ...] = ()
     standardize: bool = True
@@ -176,8 +187,8 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
     def _refuse_diverged(self, epoch: Epoch) -> None:
         if epoch.diverged:
             raise NetworkError(
-                f"Training diverged in epoch {epoch.epoch}, the loss was {epoch.loss:g}: lower learning_rate "
-                f"(now {self.learning_rate:g}), set clip_norm=1, or keep standardize=True."
+                f"Training diverged in epoch {epoch.epoch}, its loss was {epoch.loss:g}: lower learning_rate (now "
+                f"{self.learning_rate:g}), or set clip_norm=1{'' if self.standardize else ' or standardize=True'}."
             )
 
     def _announce(self, start: int, epoch: Epoch) -> None:

@@ -61,7 +61,8 @@ class MLPRegressor(RegressorMixin, MLP):  # type: ignore[misc] # scikit-learn co
 
     def predict(self, X: Any) -> Array:
         """Return the values (n,), or (n, outputs)."""
-        values = self._target_scaling.undo(self._outputs(checked_inputs(self, X)))
+        outputs = self._outputs(checked_inputs(self, X))
+        values = self._target_scaling.undo(outputs)
         return values[:, 0] if values.shape[1] == 1 else values
 
     def _columns(self, examples: Examples) -> Examples:

@@ -80,7 +80,8 @@ class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit
 
     def decision_function(self, X: Any) -> Array:
         """Return the weighted sums (n, classes) or (n, labels); of two classes that of the second (n,)."""
-        scores = perceptron.scores(self._weights(), checked_inputs(self, X))
+        x = checked_inputs(self, X)
+        scores = perceptron.scores(self._weights(), x)
         return scores[:, 0] if self._labels.binary else scores
 
     def predict(self, X: Any) -> Array:

@@ -138,4 +138,7 @@ class Layer(ABC):
 
     @abstractmethod
     def backward(self, room: Room) -> None:
-        """Write `gradients`, and `dx` unless it is None. After `forward`, in the same room."""
+        """Write `gradients`, and `dx` unless it is None. After `forward`, in the same room.
+
+        Nobody needs `y` any more afterwards: it may be used for what lies between.
+        """

@@ -13,6 +13,10 @@ class Noisy(Layer):
     activation: NoisyReLU
 
     @property
+    def reads_output(self) -> bool:
+        return True
+
+    @property
     def noise(self) -> Noise:
         return Noise.NORMAL
 

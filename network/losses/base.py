@@ -1,8 +1,10 @@
 """The contract of a loss.
 
-Outputs are those of the last dense layer. The loss of a batch or of a data set is the mean of its rows' losses. No
-result of a member depends, in any bit, on how many members there are: sums over outputs are matrix products, sums over
-rows are reductions of one member's contiguous numbers.
+Outputs are those of the last dense layer. The loss of a batch or of a data set is the mean of its rows' losses.
+
+No bit of a member's results depends on how many members there are. Sums over outputs are matrix products, for which
+each member's part of an array has to lie as `aligned_zeros` has it, in either order of rows and outputs; sums over rows
+are reductions of one member's contiguous numbers.
 """
 
 from abc import ABC, abstractmethod
@@ -27,7 +29,8 @@ class Loss(ABC):
     """A loss, and the metrics that go with it.
 
     Arrays of shape (members, rows, outputs) may have any order in memory; fastest is the one in which the rows of an
-    output are contiguous. NumPy may warn of overflow where only an intermediate result does: the caller silences it.
+    output are contiguous. In `gradient` NumPy may warn of an overflow that the result does not show: the caller
+    silences it.
     """
 
     directions: ClassVar[Mapping[str, Direction]]
@@ -35,6 +38,9 @@ class Loss(ABC):
 
     usual: ClassVar[tuple[str, ...]]
     """The metrics that are cheap enough for every epoch."""
+
+    one_class: ClassVar[bool] = False
+    """Whether each row has one class, so that its targets are shares which label smoothing may level."""
 
     names_of_loss: ClassVar[frozenset[str]] = frozenset({"loss"})
     """The metrics that are the loss itself."""
@@ -71,8 +77,8 @@ class Loss(ABC):
         """Return the metrics called `names`, each (members,) in float64, of rows that all members see.
 
         `outputs` (members, n, outputs) and `targets` (n, outputs) stay as they are. `weights` (n,), finite, at least 0
-        and not all 0, say how much each row counts. Raises NetworkError on an unknown name. A member whose outputs are
-        not finite gets NaN, or the worst that they may mean.
+        and not all 0, say how much each row counts. The loss of a member whose outputs are not finite is not finite.
+        Raises NetworkError on an unknown name.
         """
         for name in names:
             check_name("metric", name, self.directions)
@@ -93,7 +99,7 @@ class Loss(ABC):
     def _gradient(self, outputs: Array, targets: Array, gradient: Array, losses: Array) -> float:
         """Write each row's loss and, but for the factor that is returned, its gradient. `outputs` may be overwritten.
 
-        Targets may be any that a convex combination of rows of `targets` can be.
+        Targets may be mixtures of those that `targets` returns, and the same for all members.
         """
 
     @abstractmethod
@@ -104,7 +110,8 @@ class Loss(ABC):
         self, outputs: Array, targets: Array, names: Collection[str], weights: Array | None
     ) -> dict[str, Array]:
         losses = aligned_zeros(len(outputs), outputs.shape[1:2], outputs.dtype)
-        self._gradient(_rows_contiguous(outputs), targets, _rows_contiguous(outputs), losses)
+        overwritten, gradient = _rows_contiguous(outputs), _rows_contiguous(outputs)
+        self._gradient(overwritten, targets, gradient, losses)
         loss = mean(losses, weights)
         return {
             name: loss if name in self.names_of_loss else self._metric(name, outputs, targets, weights)
@@ -132,7 +139,7 @@ def mean_over_outputs(values: Array, means: Array) -> None:
 @cache
 def _shares(size: int, dtype: np.dtype[Any]) -> Array:
     """Return `size` times 1 / `size`, read-only."""
-    shares = aligned_zeros(1, (size,), dtype)[0]
+    shares: Array = aligned_zeros(1, (size,), dtype)[0]
     shares[...] = 1 / size
     shares.flags.writeable = False
     return shares

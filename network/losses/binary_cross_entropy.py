@@ -65,7 +65,7 @@ class BinaryCrossEntropy(Loss):
         """
         labels: int = outputs.shape[-1]
         np.abs(outputs, out=gradient)
-        np.negative(gradient, out=gradient)
+        gradient *= -1  # np.negative to an array with gaps can be wrong in NumPy 2.4
         np.exp(gradient, out=gradient)
         np.log1p(gradient, out=gradient)
         linear = outputs.clip(0.0, inf)

@@ -30,6 +30,7 @@ class CrossEntropy(Loss):
         }
     )
     usual = ("loss", "log_loss", "accuracy")
+    one_class = True
     names_of_loss = frozenset({"loss", "log_loss"})
 
     def targets(self, name: str, y: Array, outputs: int, dtype: np.dtype[Any]) -> Array:

@@ -69,6 +69,7 @@ SOURCES = {
     "two targets": (also(y=1, label=2), {}, ["target", "Name", "'y'", "'label'"]),
     "unknown target": (GOOD, {"target": "Species "}, ["'Species '", "Did you mean 'species'?"]),
     "same name twice": (pd.concat([GOOD, GOOD[["age"]]], axis=1), {"target": "species"}, ["'age'", "own name"]),
+    "NUL in a name": (also(**{"a\0": 1.5}), {"target": "species"}, [r"'a\x00'", "Name"]),
     "empty table": (GOOD[:0], {"target": "species"}, ["0 rows", "Give"]),
     "no columns": (pd.DataFrame(index=range(20)), {}, ["0 columns", "Give"]),
     "few rows": (GOOD[::5], {"target": "species"}, ["8 rows", "too few", "10"]),
@@ -249,22 +250,41 @@ def tables(draw):
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(tables(), st.sampled_from([None, *TARGETS]), st.data())
-def test_any_small_table_loads_or_raises_a_data_error(table, task, data):
-    """Whatever the cells hold, and whatever is made of the columns: finite arrays in three parts, or a DataError."""
-    columns = st.sampled_from(list(table.columns))
-    target = ["target", *data.draw(st.lists(columns, max_size=2))]
-    weight = data.draw(st.one_of(st.none(), columns))
+@given(tables(), st.sampled_from([None, *TARGETS]))
+def test_any_small_table_loads_or_raises_a_data_error(table, task):
+    """Whatever the cells hold: finite arrays in three parts, or a DataError; never another exception."""
+    check_loaded(table, target="target", task=task)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.integers(10, 30), st.sampled_from([None, None, *TARGETS]))
+def test_any_columns_in_any_roles_load_or_raise_a_data_error(data, rows, task):
+    """Whichever columns are targets, and whichever the weight: likewise, with a weight above 0 for each row."""
+    plausible = st.sampled_from(["booleans", "digits", "floats", "letters"])
+    table = pd.DataFrame(
+        {
+            name: pd.Series(data.draw(st.lists(CELLS[data.draw(plausible)], min_size=rows, max_size=rows)))
+            for name in "abcd"
+        }
+    )
+    table["w"] = data.draw(st.lists(st.floats(0, 10), min_size=rows, max_size=rows))
+    target = data.draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=3))
+    check_loaded(table, target=target, task=task, weight=data.draw(st.sampled_from([None, "w", "c"])))
+
+
+def check_loaded(table: pd.DataFrame, **options) -> None:
+    """Whatever loads is fit for training."""
     try:
-        loaded = load_data(table, target=target, task=task, weight=weight)
+        data = load_data(table, **options)
     except DataError:
         return
     for part in PARTS:
-        x, y = loaded.part(part)
+        x, y = data.part(part)
         assert len(x) > 0
         assert np.isfinite(x).all()
         assert np.isfinite(y).all()
-        assert weight is None or (loaded.weights(part) > 0).all()
+        if options.get("weight"):
+            assert (data.weights(part) > 0).all()
 
 
 def refusals(path) -> list[str]:

@@ -248,6 +248,10 @@ def test_a_label_too_rare_for_every_part_is_told():
     y = LABELS.copy()
     y[:, 1] = 0
     y[: FEWEST - 1, 1] = 1
-    warnings = load_data((np.arange(ROWS)[:, None], y)).warnings
-    assert warnings
-    assert all("'y1'" in warning and "Too rare to be" in warning for warning in warnings)
+    data = load_data((np.arange(ROWS)[:, None], y))
+    lacking = [part for part in PARTS if not data.part(part)[1][:, 1].any()]
+    outcomes = {"train": "learned", "validation": "judged", "test": "judged"}
+    assert data.warnings == tuple(
+        f"Too rare to be {outcomes[part]}: 'y1', of one value in the whole {part} part." for part in lacking
+    )
+    assert lacking

@@ -111,6 +111,13 @@ def test_arrays_have_their_weights_beside_them(tmp_path):
             assert np.array_equal(one.part(part)[0], other.part(part)[0])
 
 
+def test_a_feature_that_is_called_weight_stays_one_beside_an_array_of_weights():
+    """Only a column that is named as the weight is no feature."""
+    table = pd.DataFrame({"x": X, "weight": WEIGHTS[::-1], **TARGET_COLUMNS["classification"]})
+    data = load_data(table, target="y", weight=WEIGHTS)
+    assert [column.name for column in data.preprocessing.used] == ["x", "weight"]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".npz"])
 def test_weight_and_balance_are_in_the_source_and_load_again(tmp_path, suffix):
     """`load_source` of `Data.source`, by way of JSON, has the same weights."""

@@ -20,7 +20,7 @@ from network.schedules import Warmup
 IMAGES = {
     "images": {
         "image": (6, 5, 2),
-        "convolutions": (Convolution(3, pool=2), Convolution(2, kernel=2, padding=0, pool=2, pooling="average")),
+        "convolutions": (Convolution(3, pool=2), Convolution(2, kernel=2, pool=2, pooling="average")),
         "hidden": (4,),
     },
     "images of one pixel": {"image": (1, 1, 1), "convolutions": (Convolution(1, kernel=1, padding=0),), "hidden": ()},
@@ -69,11 +69,10 @@ class Case:
     @classmethod
     def of(cls, **levels: Any) -> "Case":
         """Return the case of some FACTORS' levels; others are as in a plain network."""
-        shape = dict(SHAPES[levels.pop("shape", "deep, one row left")])
+        name = "-".join(key if level is True else str(level) for key, level in levels.items() if level is not False)
+        shape = dict(SHAPES[levels.pop("shape", "no power of two")])
         rows, weighted = shape.pop("rows"), levels.pop("weighted", False)
-        architecture = Architecture(**shape, **levels)
-        words = [f"{architecture.inputs}-{architecture.hidden}", *(str(level) for level in levels.values())]
-        return cls(architecture, rows, weighted, " ".join([*words, "weighted"[: 8 * weighted]]).strip())
+        return cls(Architecture(**shape, **levels), rows, weighted, name)
 
     def __str__(self) -> str:
         return self.name
@@ -96,7 +95,9 @@ class Case:
         outputs, loss = self.architecture.outputs, self.architecture.loss
         if loss == "cross_entropy":
             return rng.integers(outputs, size=rows)
-        return rng.integers(2, size=(rows, outputs)) if loss == "binary_cross_entropy" else rng.normal(size=(rows, outputs))
+        if loss == "binary_cross_entropy":
+            return rng.integers(2, size=(rows, outputs))
+        return rng.normal(size=(rows, outputs))
 
 
 def each(factors: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Literal
 
 from strategies import Choice, Float, Int, Space
+from strategies.errors import SpaceError
+from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
     from strategies.parameters import Parameter
@@ -28,6 +30,7 @@ def default_space(task: Literal["classification", "multilabel", "regression"] = 
     Classification adds `label_smoothing` 0 … 0.2 (0.1 in Szegedy et al., CVPR 2016), regression the `loss`: squared
     error, or Huber's, which outliers cannot pull far. Left as they are: `activation` (ReLU; it is not a close race on
     standardised tables), `batch_size` (32), `normalization` (none: three layers train without) and the moments of Adam.
+    Raises SpaceError for a task that there is not.
     """
     for_all: "dict[str, Parameter]" = {
         "learning_rate": Float(3e-4, 1e-1, log=True),
@@ -46,4 +49,6 @@ def default_space(task: Literal["classification", "multilabel", "regression"] = 
         "multilabel": {},
         "regression": {"loss": Choice("squared_error", "huber")},
     }
+    if task not in of_task:
+        raise SpaceError(f"there is no task {task!r}.{suggestion(str(task), of_task)} It is {' or '.join(of_task)}.")
     return Space(for_all | of_task[task])
