@@ -32,7 +32,7 @@ def default_space(task: Literal["classification", "multilabel", "regression"] = 
     standardised tables), `batch_size` (32), `normalization` (none: three layers train without) and the moments of Adam.
     Raises SpaceError for a task that there is not.
     """
-    for_all: "dict[str, Parameter]" = {
+    for_all: dict[str, Parameter] = {
         "learning_rate": Float(3e-4, 1e-1, log=True),
         "layers": Int(1, 3),
         "hidden_1": Choice(32, 128),
@@ -44,7 +44,7 @@ def default_space(task: Literal["classification", "multilabel", "regression"] = 
         "dropout": Float(0.0, 0.5),
         "l2": Float(1e-6, 1e-2, log=True),
     }
-    of_task: "dict[str, dict[str, Parameter]]" = {
+    of_task: dict[str, dict[str, Parameter]] = {
         "classification": {"label_smoothing": Float(0.0, 0.2)},
         "multilabel": {},
         "regression": {"loss": Choice("squared_error", "huber")},

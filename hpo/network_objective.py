@@ -1,7 +1,6 @@
 """The built-in objective: a neural network on a data set."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -222,15 +221,15 @@ class _NetworkSession(Session):
 
 
 def _loaded(data: Any, **options: Any) -> "Data":
-    from hpo.data import Data, load_data
-    from hpo.data import Options
+    from hpo.data import Data, Options, load_data
 
     if not isinstance(data, Data):
         return load_data(data, **options)
-    for option in fields(Options):
-        if not np.array_equal(options[option.name], option.default):
+    unset = Options()
+    for name, value in options.items():
+        if not np.array_equal(value, getattr(unset, name)):
             raise ObjectiveError(
-                f"the option {option.name!r} is about loading, and the data are loaded already: give it to load_data"
+                f"the option {name!r} is about loading, and the data are loaded already: give it to load_data"
             )
     return data
 

@@ -93,10 +93,12 @@ def network_of(
     )
     if not ACTIVATIONS[architecture.activation].differentiable:
         raise NetworkError(f"{architecture.activation!r} has no gradient to train by: use another, such as 'tanh'.")
-    bounds = {name: inf if chosen[name] is None else chosen[name] for name in ("clip_norm", "max_norm")}
+    bounds = {name: chosen[name] for name in ("clip_norm", "max_norm") if chosen[name] is not None}
+    for name, bound in bounds.items():
+        check_range(name, bound, 0, inf, open_low=True)  # infinity, which a member takes, is no JSON
     own = ("learning_rate", "momentum", "beta1", "beta2", "rho", "weight_decay", "l2", "l1", "dropout")
     check_range("label_smoothing", chosen["label_smoothing"], 0, 1)
-    smoothing = chosen["label_smoothing"] if task == "classification" else 0.0
+    smoothing = chosen["label_smoothing"] if task != "regression" else 0.0
     member = Member(
         seed,
         **{name: chosen[name] for name in own},
@@ -128,12 +130,9 @@ def schedule_of(name: str, epochs: float, warmup: float = 0.0) -> Schedule:
 
 
 def _widths(chosen: Mapping[str, Any]) -> tuple[int, ...]:
-    layers, width = chosen["layers"], chosen["hidden"]
+    layers = chosen["layers"]
     check_whole("layers", layers, 0)
-    check_whole("hidden", width, 1)
-    own = [chosen[name] for name in WIDTHS]
-    for name, given in zip(WIDTHS, own, strict=True):
-        if given is not None:
-            check_whole(name, given, 1)  # also where there is no such layer
-    widths = [width if given is None else given for given in own[:layers]]
-    return (*widths, *[width] * (layers - len(widths)))
+    for name in ("hidden", *WIDTHS):  # also of layers that there are not
+        if name == "hidden" or chosen[name] is not None:
+            check_whole(name, chosen[name], 1)
+    return tuple(chosen.get(f"hidden_{layer}") or chosen["hidden"] for layer in range(1, layers + 1))

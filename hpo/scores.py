@@ -21,8 +21,9 @@ def scores(
     if isinstance(target, ClassTarget):
         return _of_classes(truth, predictions, weights)
     if isinstance(target, MeasureTarget):
-        in_unit = target.outputs == 1
-        return _of_numbers(*(target.decode(part) if in_unit else part for part in (truth, predictions)), weights)
+        if target.outputs == 1:
+            truth, predictions = target.decode(truth), target.decode(predictions)
+        return _of_numbers(truth, predictions, weights)
     return _of_labels(truth, predictions, weights)
 
 

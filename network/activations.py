@@ -28,6 +28,9 @@ class Activation(ABC):
     differentiable: ClassVar[bool] = True
     """Whether there is a gradient to train with."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     @abstractmethod
     def forward(self, z: Array, a: Array) -> None:
         """Write f(z) to `a`."""

@@ -77,8 +77,9 @@ class Architecture:
         check_name("dtype", self.dtype, DTYPES)
         check_name("normalization", self.normalization, NORMALIZATIONS)
         check_range("huber_delta", self.huber_delta, 0, inf, open_low=True)
-        if not isinstance(self.dropout, bool):
+        if not isinstance(self.dropout, bool | np.bool_):
             raise NetworkError(f"dropout is {self.dropout!r}, but must be True or False: each member has its own rate.")
+        object.__setattr__(self, "dropout", bool(self.dropout))
         object.__setattr__(self, "image", _image(self.image, self.inputs))
         object.__setattr__(self, "convolutions", _convolutions(self.convolutions))
         if self.convolutions and self.image is None:

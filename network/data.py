@@ -101,7 +101,7 @@ def _checked_weights(name: str, weights: Array | None, rows: int, architecture: 
     total = weights.sum()
     if not (np.isfinite(total) and (weights >= 0).all() and total > 0):
         raise NetworkError(
-            f"{name} must be finite numbers of at least 0, and not all 0: say how much each row counts beside the others."
+            f"{name} must be finite numbers of at least 0, and not all 0: each says how much its row counts."
         )
     return np.ascontiguousarray(weights / (total / rows), architecture.float_type)
 
@@ -127,7 +127,7 @@ class Batches:
         full, rest = divmod(len(rows), min(batch_size, len(rows)))
         self.sizes = [min(batch_size, len(rows))] * full + [rest] * bool(rest)
         """The rows in each step of an epoch."""
-        self._desks = {size: Desk.for_batches_of(size, rows, members, scratch) for size in self.sizes}
+        self._desks = {size: Desk.for_batches_of(size, rows, members, scratch) for size in set(self.sizes)}
 
     def epoch(self, seeds: Sequence[int], epochs: Sequence[int]) -> Iterator[Batch]:
         """Yield the batches of members with these seeds, each after so many epochs."""

@@ -130,13 +130,17 @@ class Group:
             for number, layer in enumerate(lesson.layout.layers)
             if layer.noise
         ]
-        self._passages: dict[int, Passage] = {size: self._stack.passage(size) for size in self._batches.sizes}
-        self._smoothing = self._columns("label_smoothing") if lesson.loss.one_class else None
+        self._passages: dict[int, Passage] = {size: self._stack.passage(size) for size in set(self._batches.sizes)}
+        self._smoothing = self._label_smoothing()
 
-    def _columns(self, setting: str) -> Array | None:
-        """Return the members' values of a setting, to broadcast over rows and outputs, or None when all are 0."""
-        values = np.array([getattr(member, setting) for member in self.members], self.parameters.dtype)
-        return values[:, None, None] if values.any() else None
+    def _label_smoothing(self) -> tuple[Array, Array] | None:
+        """Return what is kept of a target and what is added to it (Szegedy et al., CVPR 2016, section 7), by member."""
+        lesson, dtype = self._lesson, self.parameters.dtype
+        amounts = np.array([member.label_smoothing for member in self.members])[:, None, None]
+        undecided = lesson.loss.undecided(lesson.architecture.outputs)
+        if undecided is None or not amounts.any():
+            return None
+        return (1 - amounts).astype(dtype), (amounts * undecided).astype(dtype)
 
     def _train(self) -> Array:
         """Make every step of an epoch; return each member's mean loss (members,) in float64."""
@@ -155,9 +159,10 @@ class Group:
         return means
 
     def _step(self, step: int, batch: Batch, losses: Array) -> None:
-        if self._smoothing is not None:  # (Szegedy et al., CVPR 2016, section 7)
-            np.multiply(batch.targets, 1 - self._smoothing, out=batch.targets)
-            np.add(batch.targets, self._smoothing / batch.targets.shape[-1], out=batch.targets)
+        if self._smoothing is not None:
+            kept, added = self._smoothing
+            np.multiply(batch.targets, kept, out=batch.targets)
+            np.add(batch.targets, added, out=batch.targets)
         passage = self._passages[batch.x.shape[1]]
         passage.forward(batch.x, self._noise)
         self._lesson.loss.gradient(passage.outputs, batch.targets, passage.errors, losses, batch.weights)

@@ -14,7 +14,7 @@ class Member:
     `l2` is the coefficient λ of the penalty λ/2 ‖W‖² on weights (not on biases), `l1` that of λ ‖W‖₁; `weight_decay` is
     AdamW's. `momentum` belongs to "sgd" (0: plain gradient descent) and "nesterov", `beta1` and `beta2` to the Adams,
     `rho` to "rmsprop". `dropout` is the share of units left out. `clip_norm` bounds the gradient, `max_norm` the
-    weights that lead to a unit. `schedule` moves the learning rate. `label_smoothing` is for classes. Raises
+    weights that lead to a unit. `schedule` moves the learning rate. `label_smoothing` is for classes and labels. Raises
     NetworkError on a value out of range.
     """
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import inf
 from numbers import Integral
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from network.architecture import Architecture, Convolution
 from network.arrays import Array
 from network.data import TrainingData
-from network.errors import NetworkError, check_range
+from network.errors import NetworkError, check_range, check_whole
 from network.estimators.examples import Examples
 from network.estimators.seeds import RandomState, drawn_seed
 from network.estimators.standardization import Standardization
@@ -24,6 +24,9 @@ from network.member import Member
 from network.prediction import outputs
 from network.schedules import Schedule
 from network.training import Training
+
+PREDICTIONS: Final = "float64"
+"""The dtype of predictions, whatever that of training: so a row's hardly depends, in its rounding, on those beside it."""
 
 OUT_ACTIVATIONS: Final = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
@@ -35,7 +38,7 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
     Settings that `Architecture` and `Member` have too mean what they say there; `schedule` None is a constant rate.
     Hidden layers begin with Glorot's uniform weights, as scikit-learn's do. `standardize` brings each column of X, and
     of a regressor's y, to mean 0 and variance 1 by the rows and weights of `fit`: networks learn badly from inputs of
-    other sizes. A row of weight 0 is as good as absent, and weights matter only in proportion to each other.
+    other sizes. A row of weight 0 is as good as absent, and weights matter only in proportion to the others of the call.
 
     Training ends after `max_epochs`, or when `patience` epochs in a row (None: any number) have not improved by more
     than `tol`: the training loss, or with `early_stopping` the `monitor`, a metric of the `validation_fraction` of the
@@ -43,7 +46,7 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
     which train as one stack, the best is kept; partial_fit goes on with it, or has one start.
 
     `weights_` are those of `Training.weights` for `architecture_`; `loss_curve_` and `validation_curve_`, empty without
-    early stopping, have a value an epoch, `n_iter_` epochs in all; `start_values_` are what each start was judged by.
+    early stopping, have a value an epoch, `n_iter_` epochs in all; `start_values_` are what `fit` judged each start by.
     """
 
     hidden_layer_sizes: int | Sequence[int] = field(default=(64,), kw_only=False)
@@ -78,16 +81,16 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
     random_state: RandomState = None
     verbose: bool = False
 
-    _precise: ClassVar[str] = "float64"
-    """The dtype of all predictions: so a row's does not depend, but for 1e-12 or so, on the rows beside it."""
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "weights_")
 
     def _fit(self, examples: Examples, loss: str, outputs: int) -> None:
         """Train anew."""
-        architecture = self._architecture(examples, loss, outputs)
-        member = self._member(drawn_seed(self.random_state))
+        for name in ("max_epochs", "n_starts"):
+            check_whole(name, getattr(self, name), 1)
+        check_range("tol", self.tol, 0, inf)
+        member = Member(seed=drawn_seed(self.random_state), **self._settings(Member))
+        architecture = self._architecture(examples, loss, outputs, member)
         scaling = self._standardization("X", examples.x, examples.weights)
         starts = multi_start(
             architecture,
@@ -95,7 +98,7 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
             self._data(examples, scaling, architecture, member.seed),
             starts=self.n_starts,
             epochs=self.max_epochs,
-            monitor=self.monitor if self.early_stopping else "loss",
+            monitor=self.monitor,
             patience=self.patience,
             tolerance=self.tol,
             on_epoch=self._announce if self.verbose else None,
@@ -114,11 +117,12 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
         if self.early_stopping:
             raise NetworkError("partial_fit cannot stop early, as it is told when to train: set early_stopping=False.")
         fitted = self.__sklearn_is_fitted__()
-        architecture = self._architecture(examples, loss, outputs)
-        scaling = self._scaling if fitted else self._standardization("X", examples.x, examples.weights)
         seed = self._seed if fitted else drawn_seed(self.random_state)
+        member = Member(seed=seed, **self._settings(Member))
+        architecture = self._architecture(examples, loss, outputs, member)
+        scaling = self._scaling if fitted else self._standardization("X", examples.x, examples.weights)
         data = TrainingData(scaling.apply(examples.x), examples.y, weights=examples.weights)
-        training = Training(architecture, [self._member(seed)], data)
+        training = Training(architecture, [member], data)
         if fitted:
             training.restore(0, self._state)
         (epoch,) = training.train_epoch()
@@ -126,9 +130,9 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
             self._announce(0, epoch)
         self._refuse_diverged(epoch)
         self._scaling, self._seed, self._state = scaling, seed, training.state(0)
-        self.loss_curve_ = [*self.loss_curve_, epoch.loss] if fitted else [epoch.loss]
-        self.validation_curve_ = self.validation_curve_ if fitted else []
-        self.best_epoch_, self.start_values_ = epoch.epoch, np.array([epoch.loss])
+        if not fitted:
+            self.loss_curve_, self.validation_curve_, self.start_values_ = [], [], np.empty(0)
+        self.loss_curve_, self.best_epoch_ = [*self.loss_curve_, epoch.loss], epoch.epoch
         self._learned(architecture, training.weights(0))
 
     def _learned(self, architecture: Architecture, weights: list[tuple[Array, ...]]) -> None:
@@ -139,16 +143,13 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
 
     def _outputs(self, x: Array) -> Array:
         """Return the outputs of the last layer (n, outputs) in float64."""
-        return outputs(replace(self.architecture_, dtype=self._precise), self.weights_, self._scaling.apply(x))
+        return outputs(replace(self.architecture_, dtype=PREDICTIONS), self.weights_, self._scaling.apply(x))
 
-    def _architecture(self, examples: Examples, loss: str, outputs: int) -> Architecture:
+    def _architecture(self, examples: Examples, loss: str, outputs: int, member: Member) -> Architecture:
         sizes = self.hidden_layer_sizes
         hidden = (sizes,) if isinstance(sizes, Integral) else sizes
-        settings = self._settings(Architecture) | {"hidden": hidden, "loss": loss}
+        settings = self._settings(Architecture) | {"hidden": hidden, "loss": loss, "dropout": member.dropout > 0}
         return Architecture(inputs=examples.x.shape[1], outputs=outputs, **settings)
-
-    def _member(self, seed: int) -> Member:
-        return Member(seed=seed, **self._settings(Member))
 
     def _settings(self, kind: type[Architecture | Member]) -> dict[str, Any]:
         """Return the estimator's settings that are fields of `kind`."""

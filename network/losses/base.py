@@ -39,9 +39,6 @@ class Loss(ABC):
     usual: ClassVar[tuple[str, ...]]
     """The metrics that are cheap enough for every epoch."""
 
-    one_class: ClassVar[bool] = False
-    """Whether each row has one class, so that its targets are shares which label smoothing may level."""
-
     names_of_loss: ClassVar[frozenset[str]] = frozenset({"loss"})
     """The metrics that are the loss itself."""
 
@@ -51,6 +48,10 @@ class Loss(ABC):
 
         Raises NetworkError, calling the array `name`, when `y` is no target of this loss.
         """
+
+    def undecided(self, outputs: int) -> float | None:  # noqa: ARG002 - numbers are never undecided
+        """Return the target, for each output, of a row of which nothing is known; None where there is none."""
+        return None
 
     @abstractmethod
     def predictions(self, outputs: Array) -> Array:

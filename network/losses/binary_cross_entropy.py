@@ -52,6 +52,10 @@ class BinaryCrossEntropy(Loss):
             )
         return np.ascontiguousarray(labels, dtype)
 
+    def undecided(self, outputs: int) -> float:  # noqa: ARG002 - each label is one of two
+        """Return 1/2 for every label."""
+        return 0.5
+
     def predictions(self, outputs: Array) -> Array:
         """Return σ(z) as exp(min(z, 0)) / (1 + exp(-|z|)), whose relative error is small at either end."""
         probabilities: Array = np.exp(np.minimum(outputs, 0))

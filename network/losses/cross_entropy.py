@@ -30,7 +30,6 @@ class CrossEntropy(Loss):
         }
     )
     usual = ("loss", "log_loss", "accuracy")
-    one_class = True
     names_of_loss = frozenset({"loss", "log_loss"})
 
     def targets(self, name: str, y: Array, outputs: int, dtype: np.dtype[Any]) -> Array:
@@ -48,6 +47,10 @@ class CrossEntropy(Loss):
         one_hot = np.zeros((len(y), outputs), dtype)
         one_hot[np.arange(len(y)), y] = 1
         return one_hot
+
+    def undecided(self, outputs: int) -> float:
+        """Return the same share for every class."""
+        return 1 / outputs
 
     def predictions(self, outputs: Array) -> Array:
         """Return softmax(z)."""

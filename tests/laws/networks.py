@@ -68,11 +68,11 @@ class Case:
 
     @classmethod
     def of(cls, **levels: Any) -> "Case":
-        """Return the case of some FACTORS' levels; others are as in a plain network."""
+        """Return the case of some levels of FACTORS and settings of an architecture; others are a plain network's."""
         name = "-".join(key if level is True else str(level) for key, level in levels.items() if level is not False)
         shape = dict(SHAPES[levels.pop("shape", "no power of two")])
         rows, weighted = shape.pop("rows"), levels.pop("weighted", False)
-        return cls(Architecture(**shape, **levels), rows, weighted, name)
+        return cls(Architecture(**(shape | levels)), rows, weighted, name)
 
     def __str__(self) -> str:
         return self.name

@@ -10,12 +10,23 @@ import pytest
 from networks import ALL_SCHEDULES, EVERY_KIND, EVERY_PAIR, FACTORS, RULES, SCHEDULED, Case, member
 from restored import frozen, go_on, run
 
-from network import LOSSES, OPTIMIZERS, SCHEDULES, Member, Training, TrainingData, evaluate, training
+from network import LOSSES, OPTIMIZERS, SCHEDULES, Member, Training, TrainingData, evaluate, inference, training
 from network.architecture import DTYPES
+from network.losses import base
 from network.regularization import AFTER, BEFORE
 
 EPOCHS = 3
 SMALL_CACHE = 1 << 15
+
+
+def narrow(monkeypatch):
+    """Make a stack work on as little at a time as a large one does: on few members, on blocks of four rows in use."""
+    monkeypatch.setattr(training, "CACHE_BYTES", SMALL_CACHE)
+    monkeypatch.setattr(inference, "FEWEST_ROWS", 4)
+    monkeypatch.setattr(inference, "BLOCK_VALUES", 1)
+    monkeypatch.setattr(base, "BLOCK_VALUES", 64)
+
+
 MEMBERS = [member(seed) for seed in range(27)]
 
 every_kind = pytest.mark.parametrize("case", EVERY_KIND, ids=str)
@@ -42,10 +53,11 @@ def test_nothing_is_left_out():
 
 
 @every_pair
-@pytest.mark.parametrize("cache_bytes", [training.CACHE_BYTES, SMALL_CACHE])
-def test_a_member_of_a_stack_is_the_network_trained_alone(monkeypatch, case, cache_bytes):
+@pytest.mark.parametrize("room", ["narrow", "wide"])
+def test_a_member_of_a_stack_is_the_network_trained_alone(monkeypatch, case, room):
     """Epochs, metrics, parameters, statistics, optimizer and schedule are the same bits in stacks of 2, 5 and 27."""
-    monkeypatch.setattr(training, "CACHE_BYTES", cache_bytes)
+    if room == "narrow":
+        narrow(monkeypatch)
     data = case.data
     alone = {k: run(case.architecture, [MEMBERS[k]], data, EPOCHS)[0] for k in (2, 3, 4, 5, 6, 26)}
     for chosen in (range(2, 4), range(2, 7), range(27)):
@@ -58,7 +70,7 @@ def test_members_train_in_company(monkeypatch):
     """Those of the law above do share calls: a large cache holds all who want the same rules, a small one a few."""
     case = Case.of(shape="deep, one row left")
     assert Training(case.architecture, MEMBERS, case.data).group_sizes == [8, 7, 6, 6]
-    monkeypatch.setattr(training, "CACHE_BYTES", SMALL_CACHE)
+    narrow(monkeypatch)
     few = Training(case.architecture, MEMBERS, case.data).group_sizes
     assert sum(few) == len(MEMBERS)
     assert set(few) == {3, 4}
@@ -162,8 +174,9 @@ def unaligned(array):
 @pytest.mark.parametrize(
     ("loss", "monitor"), [(name, metric) for name, loss in LOSSES.items() for metric in loss.directions]
 )
-def test_evaluating_the_kept_weights_gives_the_best_epochs_metrics(loss, monitor, shape, weighted):
+def test_evaluating_the_kept_weights_gives_the_best_epochs_metrics(monkeypatch, loss, monitor, shape, weighted):
     """For every metric to monitor: the best weights, copied and evaluated, reproduce the best epoch to the bit."""
+    narrow(monkeypatch)
     case = Case.of(shape=shape, loss=loss, normalization="batch", dropout=True, weighted=weighted)
     stack = Training(case.architecture, MEMBERS[1:4], case.data, monitor)
     by_epoch, pick = [stack.train_epoch() for _ in range(6)], {"minimize": min, "maximize": max}
