@@ -68,6 +68,7 @@ def _of_labels(
 def _of_numbers(truth: NDArray[Any], values: NDArray[Any], weights: NDArray[np.float64] | None) -> dict[str, float]:
     from sklearn import metrics
 
+    truth, values = truth.astype(np.float64), values.astype(np.float64)
     return _plain(
         {
             "rmse": np.sqrt(metrics.mean_squared_error(truth, values, sample_weight=weights)),

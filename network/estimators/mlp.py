@@ -26,7 +26,7 @@ from network.schedules import Schedule
 from network.training import Training
 
 PREDICTIONS: Final = "float64"
-"""The dtype of predictions, whatever that of training: so a row's hardly depends, in its rounding, on those beside it."""
+"""The dtype of predictions, whatever that of training: so the rows beside a row hardly change its rounding."""
 
 OUT_ACTIVATIONS: Final = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
@@ -38,7 +38,7 @@ class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes withou
     Settings that `Architecture` and `Member` have too mean what they say there; `schedule` None is a constant rate.
     Hidden layers begin with Glorot's uniform weights, as scikit-learn's do. `standardize` brings each column of X, and
     of a regressor's y, to mean 0 and variance 1 by the rows and weights of `fit`: networks learn badly from inputs of
-    other sizes. A row of weight 0 is as good as absent, and weights matter only in proportion to the others of the call.
+    other sizes. A row of weight 0 is as good as absent; weights matter in proportion to the others of the same call.
 
     Training ends after `max_epochs`, or when `patience` epochs in a row (None: any number) have not improved by more
     than `tol`: the training loss, or with `early_stopping` the `monitor`, a metric of the `validation_fraction` of the

@@ -79,8 +79,6 @@ class MLPClassifier(ClassifierMixin, MLP):  # type: ignore[misc] # scikit-learn 
         return self._labels.decode(outputs > 0 if self._labels.multilabel else outputs.argmax(axis=1))
 
     def _encoded(self, examples: Examples, labels: Labels) -> Examples:
-        if labels.multilabel and self.label_smoothing:
-            raise NetworkError("label_smoothing is for one class a row: set it to 0 for several labels.")
         numbers = labels.encode(examples.y)
         return Examples(examples.x, numbers, labels.weights(self.class_weight, numbers, examples.weights))
 

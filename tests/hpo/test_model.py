@@ -8,6 +8,7 @@ from sklearn import metrics
 import network
 from hpo.data import PARTS, load_data
 from hpo.model import Model, ModelError
+from hpo.network_settings import LOSSES_OF
 
 ROWS = 200
 
@@ -28,15 +29,15 @@ def people() -> pd.DataFrame:
     )
 
 
+TARGETS = {"classes": "survived", "number": "fare", "labels": ["survived", "member"], "numbers": ["fare", "age"]}
+
+
 def trained(data, epochs: int = 15) -> Model:
-    loss = "cross_entropy" if data.task == "classification" else "squared_error"
-    architecture = network.Architecture(data.inputs, data.outputs, hidden=(8,), loss=loss)
+    architecture = network.Architecture(data.inputs, data.outputs, hidden=(8,), loss=LOSSES_OF[data.task][0])
     training = network.Training(architecture, [network.Member(seed=0, learning_rate=0.02)], data.arrays())
     for _ in range(epochs):
         training.train_epoch()
-    return Model.trained_on(
-        data, architecture, training.parameters(0), params={"hidden": [8]}, info={"study": "people"}
-    )
+    return Model.trained_on(data, architecture, training.weights(0), params={"hidden": [8]}, info={"study": "people"})
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,26 @@ def test_probabilities_are_in_the_order_of_the_classes(classifier, regressor):
         regressor.predict_proba(table)
 
 
+def test_labels_come_as_columns_in_the_words_of_each():
+    """Of several labels each has its column, of the original values, even of several types; two are told apart."""
+    table, targets = people(), TARGETS["labels"]
+    model = trained(load_data(table, target=targets))
+    labels, probabilities = model.predict(table), model.predict_proba(table)
+    assert labels.shape == probabilities.shape == (ROWS, 2)
+    assert [set(column) for column in labels.T.tolist()] == [{"yes", "no"}, {True, False}]
+    assert np.array_equal(labels[:, 0] == "yes", probabilities[:, 0] > 0.5)
+    assert np.mean(labels[:, 0] == table["survived"]) > 0.8
+
+
+def test_several_numbers_come_as_columns_in_their_units():
+    """Of several numbers each has its column, in its own unit, whatever those of the others."""
+    table = people().dropna()
+    values = trained(load_data(table, target=TARGETS["numbers"])).predict(table)
+    assert values.shape == (len(table), 2)
+    assert np.mean(values[:, 0]) == pytest.approx(table["fare"].mean(), rel=0.1)
+    assert np.mean(values[:, 1]) == pytest.approx(table["age"].mean(), rel=0.1)
+
+
 @pytest.mark.parametrize("target", ["survived", "fare"])
 def test_evaluation_is_scikit_learns_on_the_raw_rows(target):
     """The metrics of each part are those of the predictions on that part's raw rows, in original units."""
@@ -81,11 +102,14 @@ def test_evaluation_is_scikit_learns_on_the_raw_rows(target):
         expected = (
             {
                 "accuracy": metrics.accuracy_score(truth, model.predict(table.loc[rows])),
+                "balanced_accuracy": metrics.balanced_accuracy_score(truth, model.predict(table.loc[rows])),
                 "log_loss": metrics.log_loss(truth, model.predict_proba(table.loc[rows]), labels=["no", "yes"]),
+                "roc_auc": metrics.roc_auc_score(truth == "yes", model.predict_proba(table.loc[rows])[:, 1]),
             }
             if target == "survived"
             else {
                 "rmse": metrics.root_mean_squared_error(truth, model.predict(table.loc[rows])),
+                "mae": metrics.mean_absolute_error(truth, model.predict(table.loc[rows])),
                 "r2": metrics.r2_score(truth, model.predict(table.loc[rows])),
             }
         )
@@ -174,10 +198,9 @@ def test_a_model_does_not_share_memory_with_its_training():
     """What becomes of the arrays that it was made of leaves a model as it was."""
     data = load_data("iris")
     architecture = network.Architecture(data.inputs, data.outputs)
-    parameters = network.Training(architecture, [network.Member(seed=0)], data.arrays()).parameters(0)
-    model = Model.trained_on(data, architecture, parameters)
+    weights = network.Training(architecture, [network.Member(seed=0)], data.arrays()).weights(0)
+    model = Model.trained_on(data, architecture, weights)
     before = model.evaluate(data)
-    for weights, biases in parameters:
-        weights[...] = 0
-        biases[...] = 1
+    for array in (array for layer in weights for array in layer):
+        array[...] = 1
     assert model.evaluate(data) == before

@@ -1,9 +1,11 @@
 """A model's file: the same model in another process, whole or refused, and nothing in it is executed."""
 
+import io
 import json
 import subprocess
 import sys
 import zipfile
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,9 @@ import pytest
 
 import network
 from hpo.archive import read_archive, write_archive
-from hpo.data import load_data
+from hpo.data import Data, load_data
 from hpo.model import VERSION, Model, ModelError, load_model
+from hpo.network_settings import LOSSES_OF
 
 
 def table(target) -> pd.DataFrame:
@@ -23,26 +26,36 @@ def table(target) -> pd.DataFrame:
             "town": rng.choice(["Rome", "Bonn", None], 60),
             "constant": 1.5,
             "when": pd.date_range("2020-01-01", periods=60, tz="Europe/Berlin"),
-            "y": target(rng),
         }
-    )
+    ).assign(**target(rng))
 
 
 TARGETS = {
-    "text": lambda rng: rng.choice(["ja", "nein", "größer"], 60),
-    "integers": lambda rng: rng.choice([3, 5], 60),
-    "booleans": lambda rng: rng.choice([True, False], 60),
-    "numbers": lambda rng: rng.normal(1e6, 1e3, 60),
+    "text": lambda rng: {"y": rng.choice(["ja", "nein", "größer"], 60)},
+    "integers": lambda rng: {"y": rng.choice([3, 5], 60)},
+    "booleans": lambda rng: {"y": rng.choice([True, False], 60)},
+    "number": lambda rng: {"y": rng.normal(1e6, 1e3, 60)},
+    "numbers": lambda rng: {"y": rng.normal(1e6, 1e3, 60), "y, too": rng.normal(0, 1, 60)},
+    "labels": lambda rng: {"y": rng.choice(["ja", "nein"], 60), "y, too": rng.choice([True, False], 60)},
 }
+SHAPES = [
+    {"hidden": ()},
+    {"hidden": (5, 1, 3)},
+    {"hidden": (16, 8), "normalization": "batch", "dropout": True, "activation": "noisy_relu"},
+    {"hidden": (7,), "normalization": "layer", "activation": "silu", "optimizer": "rmsprop"},
+]
+
+
+def data_of(rows: pd.DataFrame) -> Data:
+    return load_data(rows, target=[name for name in rows.columns if name.startswith("y")])
 
 
 def model_of(rows: pd.DataFrame, **architecture) -> Model:
-    data = load_data(rows)
-    loss = "cross_entropy" if data.task == "classification" else "squared_error"
-    shape = network.Architecture(data.inputs, data.outputs, loss=loss, **architecture)
-    training = network.Training(shape, [network.Member(seed=1)], data.arrays())
+    data = data_of(rows)
+    shape = network.Architecture(data.inputs, data.outputs, loss=LOSSES_OF[data.task][-1], **architecture)
+    training = network.Training(shape, [network.Member(seed=1, dropout=0.25)], data.arrays())
     training.train_epoch()
-    return Model.trained_on(data, shape, training.parameters(0), params={"rate": 0.1}, info={"trial": 3})
+    return Model.trained_on(data, shape, training.weights(0), params={"rate": 0.1}, info={"trial": 3})
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +74,9 @@ def test_saved_models_predict_the_same_bits_in_another_process(tmp_path):
     )
     expected = {}
     for target, values in TARGETS.items():
-        for depth, hidden in enumerate([(), (16,), (5, 1, 3)]):
-            rows, path = table(values), tmp_path / f"{target}{depth}.model"
-            model = model_of(rows, hidden=hidden)
+        for number, shape in enumerate(SHAPES):
+            rows, path = table(values), tmp_path / f"{target}{number}.model"
+            model = model_of(rows, **shape)
             model.save(path)
             rows.to_parquet(path.with_suffix(".parquet"))
             expected[path.with_suffix(".npy")] = model._outputs(rows)
@@ -74,22 +87,25 @@ def test_saved_models_predict_the_same_bits_in_another_process(tmp_path):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_loaded_model_is_the_saved_one(tmp_path, target):
-    """Labels keep their type, and all that describes the model is there again."""
+    """Labels keep their type, all that describes the model is there again, and every array bit for bit."""
     rows = table(TARGETS[target])
-    model = model_of(rows)
+    model = model_of(rows, **SHAPES[2])
     model.save(tmp_path / "a.model")
     loaded = load_model(tmp_path / "a.model")
     assert np.array_equal(loaded.predict(rows), model.predict(rows))
     assert loaded.predict(rows).dtype == model.predict(rows).dtype
     for name in ("architecture", "target", "fingerprint", "params", "info"):
         assert getattr(loaded, name) == getattr(model, name)
+    assert [len(layer) for layer in loaded.weights] == [2, 4, 2, 4, 2]  # batch normalisation has its statistics as well
+    for ours, theirs in zip(chain(*loaded.weights), chain(*model.weights), strict=True):
+        assert (ours.dtype, ours.tobytes()) == (theirs.dtype, theirs.tobytes())
     assert loaded.preprocessing.columns == model.preprocessing.columns
     assert loaded.preprocessing.feature_names == model.preprocessing.feature_names
 
 
 def test_a_loaded_model_is_evaluated_on_the_data_it_was_trained_on(tmp_path):
     """The fingerprint survives: a loaded model knows its data again, and judges the test part alike."""
-    data = load_data(table(TARGETS["numbers"]))
+    data = data_of(table(TARGETS["numbers"]))
     model = model_of(table(TARGETS["numbers"]))
     model.save(tmp_path / "a.model")
     assert load_model(tmp_path / "a.model").evaluate(data) == model.evaluate(data)
@@ -98,7 +114,7 @@ def test_a_loaded_model_is_evaluated_on_the_data_it_was_trained_on(tmp_path):
 def test_a_file_opens_in_numpy_and_in_any_zip_program(saved):
     """Arrays are plain NPY, the description plain JSON; no part is a pickle."""
     with np.load(saved, allow_pickle=False) as arrays:
-        assert arrays["weights_0"].dtype == np.float32
+        assert arrays["weights_0_0"].dtype == np.float32
     with zipfile.ZipFile(saved) as archive:
         assert archive.testzip() is None
         assert json.loads(archive.read("model.json"))["target"]["classes"] == ["größer", "ja", "nein"]
@@ -134,7 +150,10 @@ def test_a_file_cut_off_anywhere_or_continued_is_noticed(saved, tmp_path):
     [
         ({"version": VERSION + 1}, f"format {VERSION + 1}.*reads up to {VERSION}.*Update"),
         ({"format": "recipe"}, "no model, but 'recipe'"),
-        ({"layers": 9}, "cannot be read as a model.*weights_"),
+        ({"layers": [9]}, "cannot be read as a model.*weights_"),
+        ({"layers": 9}, "cannot be read as a model"),
+        ({"target": {"task": "sorting"}}, "cannot be read as a model.*sorting"),
+        ({"columns": [{"name": "x"}]}, "cannot be read as a model.*kind"),
         ({"architecture": {"inputs": 0, "outputs": 1}}, "cannot be read as a model.*inputs"),
         ({"architecture": {"wings": 2}}, "cannot be read as a model.*wings"),
     ],
@@ -146,6 +165,47 @@ def test_a_newer_or_foreign_file_is_told_from_a_damaged_one(saved, tmp_path, cha
     write_archive(tmp_path / "other.model", parts)
     with pytest.raises(ModelError, match=rf"other\.model: .*{said}"):
         load_model(tmp_path / "other.model")
+
+
+DAMAGES = {
+    "nothing": lambda content: b"",
+    "garbage": lambda content: b"garbage" * 50,
+    "half": lambda content: content[: len(content) // 2],
+    "another beginning": lambda content: b"\x00" * 8 + content[8:],
+    "another middle": lambda content: content[: len(content) // 2] + b"\xff" * 8 + content[len(content) // 2 + 8 :],
+}
+
+
+@pytest.mark.parametrize("part", ["model.json", "weights_0_0.npy", "weights_1_1.npy", "preprocessing.skops"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_somebody_else_wrote_is_no_model(saved, tmp_path, part, damage):
+    """A file that is whole by its checksum, but no model inside, is refused, or predicts: nothing else happens."""
+    parts, path = read_archive(saved), tmp_path / "odd.model"
+    parts[part] = DAMAGES[damage](parts[part])
+    write_archive(path, parts)
+    try:
+        load_model(path).predict(table(TARGETS["text"]))
+    except ModelError as error:
+        assert "odd.model: " in str(error)
+    del parts[part]
+    write_archive(path, parts)
+    with pytest.raises(ModelError, match=rf"odd\.model: cannot be read as a model.*{part}"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("part", ["weights_0_0.npy", "weights_0_1.npy", "weights_1_0.npy"])
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((3, 3)), np.zeros(0), np.array("text"), np.array(None)],
+    ids=lambda a: str(a.shape) + a.dtype.kind,
+)
+def test_weights_of_another_network_are_no_model(saved, tmp_path, part, array):
+    """Arrays that are not those of the architecture are told when the model is loaded, not when it predicts."""
+    parts, buffer = read_archive(saved), io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    write_archive(tmp_path / "odd.model", parts | {part: buffer.getvalue()})
+    with pytest.raises(ModelError, match=r"odd\.model: cannot be read as a model"):
+        load_model(tmp_path / "odd.model")
 
 
 def test_a_foreign_object_in_the_preprocessing_is_not_trusted(saved, tmp_path):
@@ -182,7 +242,7 @@ def test_saving_replaces_whole_files_and_leaves_nothing_beside(saved, tmp_path):
     path = tmp_path / "a.model"
     path.write_bytes(b"old")
     model = load_model(saved)
-    broken = Model(model.architecture, model.parameters, model.preprocessing, model.target, "", info={"x": object()})
+    broken = Model(model.architecture, model.weights, model.preprocessing, model.target, "", info={"x": object()})
     with pytest.raises(ModelError, match="JSON"):
         broken.save(path)
     assert path.read_bytes() == b"old"

@@ -56,7 +56,9 @@ def told(data: hpo.Data, model: hpo.Model, part: str) -> tuple[Any, Any]:
     outputs = predict(model.architecture, model.weights, x).astype(np.float64)
     if data.task == "classification":
         return y, outputs / outputs.sum(axis=1, keepdims=True)
-    return (data.target.decode(y), model.target.decode(outputs)) if data.target.names == ("mass",) else (y, outputs)
+    return (
+        (data.target.decode(y), model.target.decode(outputs)) if data.outputs == 1 else (y.astype(np.float64), outputs)
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])

@@ -14,6 +14,7 @@ import numpy as np
 from network import ACTIVATIONS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Architecture, Convolution, Member
 from network.architecture import DTYPES, NORMALIZATIONS
 from network.data import TrainingData
+from network.randomness import Purpose, generator
 from network.regularization import AFTER, BEFORE
 from network.schedules import Warmup
 
@@ -167,6 +168,13 @@ def member(seed: int) -> Member:
         schedule=ALL_SCHEDULES[seed % len(ALL_SCHEDULES)],
         **{name: amounts[name] if name in wanted else off[name] for name in RULES},
     )
+
+
+def order_of(member: Member, epoch: int, rows: int) -> np.ndarray:
+    """Return the order in which a member takes the rows, in the epoch that follows so many."""
+    order = np.arange(rows)
+    generator(member.seed, Purpose.DATA_ORDER, epoch).shuffle(order)
+    return order
 
 
 EVERY_KIND = [Case.of(**levels) for levels in each(FACTORS)]

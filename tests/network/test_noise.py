@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import ALL_SCHEDULES, Case
 
-from network import Member, Training, TrainingData, noise
+from network import OPTIMIZERS, Member, Training, TrainingData, noise
 from network.arrays import Scratch
 from network.layers import Noise
 from network.noise import NoiseStream
@@ -80,13 +80,14 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("activation", ["tanh", "noisy_relu"])
-def test_a_members_chance_does_not_depend_on_its_settings(setting, activation):
+def test_a_members_chance_does_not_depend_on_its_settings(setting, optimizer, activation):
     """With steps too small to change anything, two members of a seed meet the same rows with the same noise.
 
     So their losses, epoch by epoch, are the same bits, also where they are in other company.
     """
-    case = Case.of(activation=activation, dropout=True, dtype="float64", optimizer="sgd")
+    case = Case.of(activation=activation, dropout=True, dtype="float64", optimizer=optimizer)
     plain = Member(seed=4, learning_rate=1e-300, dropout=0.5)
     other, stranger = replace(plain, **{setting: SETTINGS[setting]}), replace(plain, seed=5)
     alone = Training(case.architecture, [plain], case.data)
