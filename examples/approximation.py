@@ -1,4 +1,4 @@
-"""Approximation: one hidden layer bends a line as often as it has units.
+"""Approximation: a sum of enough smooth steps follows any curve.
 
     python examples/approximation.py
 
@@ -6,10 +6,10 @@ A network with one hidden layer and enough units comes as close as one likes to 
 interval (Cybenko, Mathematics of Control, Signals, and Systems 2, 1989; Hornik, Neural Networks 4, 1991). The theorem
 says that the weights exist. It says neither how many units it takes, nor that training finds the weights.
 
-Here networks of 1 to 64 units learn a wiggly curve from points without noise, so that nothing is in the way of a perfect
-fit. Look at the error of the best start, which falls with every step in width; and at the median start, which is far
-worse where units are scarce: a network that could do better is not always found. In approximation.png: the curves, and
-the error against the width.
+Here networks of 1 to 64 units learn a wiggly curve from points without noise, so that nothing is in the way of a
+perfect fit. Look at the error of the best start, which falls with every step in width; and at the median start, which
+is far worse where there are just enough units: a network that could do better is not always found. In
+approximation.png: the curves, and the error against the width.
 """
 
 from argparse import ArgumentParser
@@ -26,7 +26,7 @@ from network.schedules import Cosine
 
 try:
     from matplotlib.figure import Figure
-except ImportError:
+except ModuleNotFoundError:
     raise SystemExit('This example draws a picture with matplotlib: pip install "hpo[examples]"') from None
 
 Array = npt.NDArray[Any]
@@ -38,7 +38,8 @@ EPOCHS = 2000
 
 def wiggly(x: Array) -> Array:
     """Return the function to be learned: a wave on a slope."""
-    return np.sin(2 * x) + 0.3 * x
+    wave: Array = np.sin(2 * x)
+    return wave + 0.3 * x
 
 
 X = np.linspace(-5, 5, 100)[:, None]
@@ -46,7 +47,7 @@ Y = wiggly(X)
 
 
 def network(units: int) -> Architecture:
-    """Return a network of one hidden layer: y = b + Σ w tanh(a + v x), a sum of as many smooth steps as it has units."""
+    """Return a network of one hidden layer, y = b + Σ w tanh(a + v x): each unit adds a smooth step."""
     return Architecture(
         inputs=1,
         outputs=1,
@@ -58,7 +59,7 @@ def network(units: int) -> Architecture:
 
 
 def learned(units: int) -> Starts:
-    """Train one network from several starts, as one stack; the learning rate sinks to where steps no longer overshoot."""
+    """Train one network from several starts, as one stack; the learning rate sinks, so that descent comes to rest."""
     member = Member(seed=0, learning_rate=0.1, schedule=Cosine(EPOCHS))
     return multi_start(network(units), member, TrainingData(X, Y), starts=STARTS, epochs=EPOCHS)
 

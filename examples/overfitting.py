@@ -30,7 +30,7 @@ from network.fitting import Fitted, fit
 
 try:
     from matplotlib.figure import Figure
-except ImportError:
+except ModuleNotFoundError:
     raise SystemExit('This example draws a picture with matplotlib: pip install "hpo[examples]"') from None
 
 Array = npt.NDArray[Any]
@@ -61,7 +61,7 @@ def learned() -> dict[str, Fitted]:
         activation="tanh",
         loss="binary_cross_entropy",
         dropout=True,
-        batch_size=20,
+        batch_size=ROWS,
     )
     plain = Member(seed=0, learning_rate=0.02)
     stack = [plain, replace(plain, dropout=0.7), replace(plain, l2=0.005)]

@@ -15,6 +15,7 @@ a network of two units, with the line of each, and how success grows with the un
 from argparse import ArgumentParser
 from math import log
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from network.fitting import Starts, multi_start
 
 try:
     from matplotlib.figure import Figure
-except ImportError:
+except ModuleNotFoundError:
     raise SystemExit('This example draws a picture with matplotlib: pip install "hpo[examples]"') from None
 
 Array = npt.NDArray[Any]
@@ -38,7 +39,7 @@ STARTS = 27
 
 
 def two_layers() -> Array:
-    """Return XOR of the inputs, by three units with weights that were thought out: v1 and v2 in a layer, y behind them.
+    """Return XOR of the inputs, by three units with weights set by hand: v1 and v2 in a layer, y behind them.
 
     v1 = g(-0.5 + x1 - x2), v2 = g(-0.5 - x1 + x2), y = g(-0.5 + v1 + v2), where g(z) is 1 if z >= 0 and 0 otherwise.
     """
@@ -78,9 +79,7 @@ def network(units: int, activation: str) -> Architecture:
 def learned(units: int, activation: str) -> Starts:
     """Train one network from many starts, as one stack."""
     descent = Member(seed=0, learning_rate=1.0, momentum=0.0)
-    return multi_start(
-        network(units, activation), descent, TrainingData(INPUTS, XOR), starts=STARTS, epochs=1000
-    )
+    return multi_start(network(units, activation), descent, TrainingData(INPUTS, XOR), starts=STARTS, epochs=1000)
 
 
 def solved(starts: Starts) -> int:
@@ -100,7 +99,8 @@ def draw(solution: Starts, successes: dict[str, list[int]]) -> Figure:
     weights, biases = solution.best.weights[0]
     for unit in range(2):
         surface.contour(axis, axis, plane @ weights[:, unit] + biases[unit], levels=[0], colors="black")
-    surface.scatter(*INPUTS.T, c=XOR, cmap="RdBu", vmin=0, vmax=1, s=120, edgecolors="black", zorder=3)
+    for (x1, x2), target in zip(INPUTS, XOR, strict=True):
+        surface.text(x1, x2, str(target), ha="center", va="center", bbox={"boxstyle": "circle", "facecolor": "white"})
     surface.set(title="XOR by two tanh units, and the line of each", xlabel="x1", ylabel="x2", aspect="equal")
     for activation, counts in successes.items():
         rates.plot(HIDDEN_UNITS, counts, "o-", label=activation)
@@ -120,18 +120,18 @@ def main() -> None:
     except OSError as error:
         parser.error(f"cannot write {picture}: {error.strerror}; give --out a folder that exists and is yours.")
 
-    print("Weights that were thought out: a perceptron computes AND or OR, two layers compute XOR.\n")
+    print("Weights set by hand: a perceptron computes AND or OR, two layers compute XOR.\n")
     print("  x1  x2   AND   OR   XOR")
     and_, or_ = (perceptron.linear_threshold(weights, INPUTS) for weights in (perceptron.AND, perceptron.OR))
     for (x1, x2), *computed in zip(INPUTS, and_, or_, two_layers(), strict=True):
         print("{:4} {:3} {:5} {:4} {:5}".format(x1, x2, *computed))
 
-    print("\nWeights that the perceptron's rule looks for:\n")
+    print("\nWeights learned by the perceptron's rule:\n")
     for name, targets in (("AND", AND), ("OR", OR), ("XOR", XOR)):
         found = perceptron.learn(INPUTS, targets, max_epochs=100, rng=np.random.default_rng(0))
-        print(f"  {name:4} {perceptron.report(found, INPUTS, targets)}")
+        print(fill(f"  {name:4} {perceptron.report(found, INPUTS, targets)}", 100, subsequent_indent=" " * 7))
 
-    print(f"\nWeights that backpropagation looks for: of {STARTS} starts, how many find XOR.\n")
+    print(f"\nWeights learned by backpropagation: of {STARTS} starts, how many find XOR.\n")
     print("  hidden units", *(f"{units:4}" for units in HIDDEN_UNITS))
     starts = {activation: [learned(units, activation) for units in HIDDEN_UNITS] for activation in ACTIVATIONS}
     successes = {activation: [solved(of) for of in by_width] for activation, by_width in starts.items()}

@@ -64,24 +64,28 @@ if TYPE_CHECKING:
     from hpo.study import (
         load_study as load_study,
     )
-    from network import (
-        Architecture as Architecture,
-    )
-    from network import (
-        Member as Member,
-    )
-    from network import (
-        Training as Training,
-    )
-    from network import (
-        TrainingData as TrainingData,
-    )
-    from network import (
-        evaluate as evaluate,
-    )
-    from network import (
-        predict as predict,
-    )
+    from network import Architecture as Architecture
+    from network import Constant as Constant
+    from network import Convolution as Convolution
+    from network import Cosine as Cosine
+    from network import Epoch as Epoch
+    from network import Exponential as Exponential
+    from network import Fitted as Fitted
+    from network import Member as Member
+    from network import Plateau as Plateau
+    from network import Schedule as Schedule
+    from network import Starts as Starts
+    from network import Step as Step
+    from network import Training as Training
+    from network import TrainingData as TrainingData
+    from network import Warmup as Warmup
+    from network import evaluate as evaluate
+    from network import fit as fit
+    from network import multi_start as multi_start
+    from network import predict as predict
+    from network.estimators import MLPClassifier as MLPClassifier
+    from network.estimators import MLPRegressor as MLPRegressor
+    from network.estimators import Perceptron as Perceptron
     from storage.queries import Overview as Overview
     from storage.queries import TrialRecord as TrialRecord
     from strategies import (
@@ -169,7 +173,11 @@ _HOMES: Final = {
     "hpo.network_objective": "NetworkObjective",
     "hpo.objectives": "Objective",
     "hpo.study": "Study create_study load_study",
-    "network": "Architecture Member Training TrainingData evaluate predict",
+    "network": (
+        "Architecture Constant Convolution Cosine Epoch Exponential Fitted Member Plateau Schedule Starts Step Training "
+        "TrainingData Warmup evaluate fit multi_start predict"
+    ),
+    "network.estimators": "MLPClassifier MLPRegressor Perceptron",
     "storage.queries": "Overview TrialRecord",
     "strategies": (
         "DONE WAIT Choice Float Full Grid History Int Params Patience Random Resume Scheduler Searcher Space Start "

@@ -111,7 +111,7 @@ def load_model(path: str | Path) -> Model:
         return _model(parts, _description(parts))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    except (LookupError, ValueError, TypeError, AttributeError, ImportError) as error:
+    except Exception as error:  # damage makes each parser fail in its own way
         raise ModelError(f"{path}: cannot be read as a model ({error!r}). Save it again with this version.") from error
 
 
@@ -162,7 +162,7 @@ def _model(parts: Mapping[str, bytes], said: Mapping[str, Any]) -> Model:
         for layer, arrays in enumerate(said["layers"])
     )
     columns = tuple(Column(**column | {"kind": Kind(column["kind"])}) for column in said["columns"])
-    return Model(
+    model = Model(
         Architecture(**said["architecture"]),
         weights,
         Preprocessing(columns, _transformer(parts["preprocessing.skops"]), tuple(said["feature_names"])),
@@ -171,6 +171,8 @@ def _model(parts: Mapping[str, bytes], said: Mapping[str, Any]) -> Model:
         said["params"],
         said["info"],
     )
+    predict(model.architecture, model.weights, np.zeros((1, model.architecture.inputs)))  # raises if they do not fit
+    return model
 
 
 def _npy(array: NDArray[Any]) -> bytes:

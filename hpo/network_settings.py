@@ -58,6 +58,7 @@ LOSSES_OF: Final[Mapping[str, tuple[str, ...]]] = {
 """What a network for a task can be trained by; the first where nothing else is said."""
 
 _RECTIFIERS: Final = ("relu", "leaky_relu", "noisy_relu", "elu", "gelu", "silu", "softplus")
+_BOUNDS: Final = ("clip_norm", "max_norm")
 _LEAST_RATE: Final = 0.01  # of the first learning rate, where a schedule ends
 
 
@@ -75,29 +76,22 @@ def network_of(
 ) -> tuple[Architecture, Member]:
     """Return the network that `settings` describe, the others as in `DEFAULTS`. Raises NetworkError."""
     chosen: dict[str, Any] = {**DEFAULTS, **settings}
-    losses = LOSSES_OF[task]
-    if chosen["loss"] is not None:
-        check_name(f"loss for {task}", chosen["loss"], losses)
+    _check(chosen, task)
     if chosen["initializer"] is None:
         chosen["initializer"] = "he_normal" if chosen["activation"] in _RECTIFIERS else "glorot_uniform"
     architecture = Architecture(
         inputs=inputs,
         outputs=outputs,
         hidden=_widths(chosen),
-        loss=chosen["loss"] or losses[0],
+        loss=chosen["loss"] or LOSSES_OF[task][0],
         dropout=chosen["dropout"] != 0,
         **{
             name: chosen[name]
             for name in ("activation", "normalization", "initializer", "huber_delta", "optimizer", "batch_size")
         },
     )
-    if not ACTIVATIONS[architecture.activation].differentiable:
-        raise NetworkError(f"{architecture.activation!r} has no gradient to train by: use another, such as 'tanh'.")
-    bounds = {name: chosen[name] for name in ("clip_norm", "max_norm") if chosen[name] is not None}
-    for name, bound in bounds.items():
-        check_range(name, bound, 0, inf, open_low=True)  # infinity, which a member takes, is no JSON
+    bounds = {name: chosen[name] for name in _BOUNDS if chosen[name] is not None}
     own = ("learning_rate", "momentum", "beta1", "beta2", "rho", "weight_decay", "l2", "l1", "dropout")
-    check_range("label_smoothing", chosen["label_smoothing"], 0, 1)
     smoothing = chosen["label_smoothing"] if task != "regression" else 0.0
     member = Member(
         seed,
@@ -129,10 +123,23 @@ def schedule_of(name: str, epochs: float, warmup: float = 0.0) -> Schedule:
     return Warmup(warmup, schedules[name]) if warmup else schedules[name]
 
 
+def _check(chosen: Mapping[str, Any], task: str) -> None:
+    """Raise NetworkError for what an architecture and a member would not notice, or not call by its name here."""
+    check_whole("layers", chosen["layers"], 0)
+    check_whole("hidden", chosen["hidden"], 1)
+    for name in WIDTHS:
+        if chosen[name] is not None:
+            check_whole(name, chosen[name], 1)  # also where there is no such layer
+    check_name("activation", chosen["activation"], ACTIVATIONS)
+    if not ACTIVATIONS[chosen["activation"]].differentiable:
+        raise NetworkError(f"{chosen['activation']!r} has no gradient to train by: use another, such as 'tanh'.")
+    if chosen["loss"] is not None:
+        check_name(f"loss for {task}", chosen["loss"], LOSSES_OF[task])
+    check_range("label_smoothing", chosen["label_smoothing"], 0, 1)
+    for name in _BOUNDS:
+        if chosen[name] is not None:
+            check_range(name, chosen[name], 0, inf, open_low=True)  # infinity, which a member takes, is no JSON
+
+
 def _widths(chosen: Mapping[str, Any]) -> tuple[int, ...]:
-    layers = chosen["layers"]
-    check_whole("layers", layers, 0)
-    for name in ("hidden", *WIDTHS):  # also of layers that there are not
-        if name == "hidden" or chosen[name] is not None:
-            check_whole(name, chosen[name], 1)
-    return tuple(chosen.get(f"hidden_{layer}") or chosen["hidden"] for layer in range(1, layers + 1))
+    return tuple(chosen.get(f"hidden_{layer}") or chosen["hidden"] for layer in range(1, chosen["layers"] + 1))

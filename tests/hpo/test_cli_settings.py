@@ -1,5 +1,7 @@
 """Study files, spans of time, and what values look like: what lies between the command line and the search."""
 
+import csv
+import io
 import json
 from math import inf
 
@@ -38,8 +40,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.delenv("HPO_STORAGE", raising=False)
     (tmp_path / "study" / "data").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
-    rows = [f"{i},{i % 5},{i % 7},{'a' if i % 2 else 'b'}" for i in range(60)]
-    (tmp_path / "study" / "data" / "table.csv").write_text("\n".join(["size,noise,weight,kind", *rows]))
+    rows = [f"{i},{i % 5},{i % 7},{'a' if i % 2 else 'b'},{i % 3 == 0}" for i in range(60)]
+    (tmp_path / "study" / "data" / "table.csv").write_text("\n".join(["size,noise,weight,kind,cold", *rows]))
     (tmp_path / "study" / "study.toml").write_text(STUDY)
     monkeypatch.chdir(tmp_path / "elsewhere")
     return tmp_path
@@ -52,6 +54,48 @@ def test_a_study_file(folder, capsys):
     assert list(found["params"]) == ["learning_rate"]
     assert (folder / "study" / "kept.db").exists()
     assert not list((folder / "elsewhere").iterdir())
+
+
+TARGETS_FILE = """
+data = "data/table.csv"
+target = ["kind", "cold"]
+weight = "weight"
+keep = ["size"]
+metric = "roc_auc"
+trials = 2
+max-epochs = 1
+"""
+BALANCED_FILE = """
+data = "data/table.csv"
+target = "kind"
+balance = true
+drop = ["noise", "cold"]
+trials = 2
+max-epochs = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (TARGETS_FILE, ["--target", "kind,cold", "--weight", "weight", "--keep", "size", "--metric", "roc_auc"]),
+        (BALANCED_FILE, ["--target", "kind", "--balance", "--drop", "noise", "--drop", "cold"]),
+    ],
+    ids=["several targets and a weight", "balance"],
+)
+def test_a_study_file_says_what_options_say(folder, capsys, content, options):
+    """Targets, weight and balance in a study file are the options of these names: the same data, the same search."""
+    (folder / "study" / "other.toml").write_text(content)
+    here = ("--jobs", 1, "--backend", "threading", "--seed", 1, "--storage", "hpo.db")
+    data = folder / "study" / "data" / "table.csv"
+    assert command_here(capsys, "run", "../study/other.toml", *here, "--name", "a").code == 0
+    assert command_here(capsys, "run", data, *options, "--trials", 2, "--max-epochs", 1, *here, "--name", "b").code == 0
+    query = "SELECT objective, metric FROM studies"
+    ours, theirs = json.loads(command_here(capsys, "sql", query, "--storage", "hpo.db", "-f", "json").out)
+    assert ours == theirs
+    values = [command_here(capsys, "trials", name, "--storage", "hpo.db", "-f", "csv").out for name in "ab"]
+    first, second = ([row["value"] for row in csv.DictReader(io.StringIO(text))] for text in values)
+    assert first == second
 
 
 def test_options_win(folder, capsys):

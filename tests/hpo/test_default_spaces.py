@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tables import TASKS, data_of
+from toy_tables import TASKS, data_of
 
 import hpo
 from hpo.network_settings import DEFAULTS, WIDTHS, network_of

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from searches import searched
 from sklearn import metrics
-from tables import TARGETS, TASKS, WEIGHT, data_of
-from tables import table as table_of
+from toy_tables import TARGETS, TASKS, WEIGHT, data_of
+from toy_tables import table as table_of
 
 import hpo
 from hpo.data import Options

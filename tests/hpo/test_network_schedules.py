@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from searches import searched
-from tables import data_of
+from toy_tables import data_of
 
 import hpo
 from hpo.network_settings import schedule_of

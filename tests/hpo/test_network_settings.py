@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from searches import searched
-from tables import TASKS, data_of
+from toy_tables import TASKS, data_of
 
 import hpo
 from hpo.network_settings import DEFAULTS, LOSSES_OF, WIDTHS
+from hpo.objectives import Beginning
 from network import ACTIVATIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES
 from network.architecture import NORMALIZATIONS
 
@@ -37,6 +38,59 @@ def test_fixed_settings_reach_the_network(iris: hpo.Data) -> None:
     assert (key.hidden, key.activation, key.batch_size) == ((7, 5, *[7] * 8), "tanh", DEFAULTS["batch_size"])
     assert (key.inputs, key.outputs, key.initializer) == (4, 3, "glorot_uniform")
     assert (key.normalization, key.dropout) == ("batch", True)
+
+
+OTHERWISE: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
+    "layers": (2, {}),
+    "hidden": (9, {}),
+    **{name: (9, {"layers": 8, "activation": "tanh"}) for name in WIDTHS},
+    "activation": ("tanh", {}),
+    "normalization": ("batch", {}),
+    "dropout": (0.3, {}),
+    "initializer": ("orthogonal", {}),
+    "loss": ("huber", {}),
+    "huber_delta": (0.1, {"loss": "huber"}),
+    "label_smoothing": (0.1, {}),
+    "optimizer": ("sgd", {}),
+    "learning_rate": (0.01, {}),
+    "schedule": ("cosine", {}),
+    "schedule_epochs": (9, {"schedule": "cosine"}),
+    "warmup": (2, {}),
+    "batch_size": (16, {}),
+    "momentum": (0.5, {"optimizer": "sgd"}),
+    "beta1": (0.5, {}),
+    "beta2": (0.9, {}),
+    "rho": (0.5, {"optimizer": "rmsprop"}),
+    "weight_decay": (0.5, {"optimizer": "adamw"}),
+    "l2": (0.1, {}),
+    "l1": (0.1, {}),
+    "clip_norm": (0.01, {"optimizer": "sgd"}),
+    "max_norm": (0.1, {}),
+}
+"""Another value of each setting, and where that matters."""
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_every_setting_reaches_the_training(name: str) -> None:
+    """Another value of any setting trains otherwise, the same way whether it is fixed or searched."""
+    value, others = OTHERWISE[name]
+    data = data_of("numbers" if "huber" in (value, *others.values()) else "classes")
+
+    def losses(params: Mapping[str, Any], **settings: Any) -> list[float]:
+        session = hpo.NetworkObjective(data, **others, **settings).open([Beginning(params, 0)])
+        return [session.train_epoch()[0].metrics["train_loss"] for _ in range(2)]
+
+    assert losses({}) != losses({name: value}) == losses({}, **{name: value})
+
+
+@pytest.mark.parametrize(("kind", "matters"), [("classes", True), ("labels", True), ("number", False)])
+def test_labels_alone_are_smoothed(kind: str, *, matters: bool) -> None:
+    """Label smoothing changes how classes and labels are trained; numbers have nothing to be smoothed."""
+    sessions = [
+        hpo.NetworkObjective(data_of(kind), label_smoothing=amount).open([Beginning({}, 0)]) for amount in (0.0, 0.2)
+    ]
+    plain, smooth = (session.train_epoch() for session in sessions)
+    assert (plain != smooth) is matters
 
 
 def test_numbers_of_numpy_are_kept_as_numbers(iris: hpo.Data) -> None:

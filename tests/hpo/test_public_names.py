@@ -52,6 +52,11 @@ def test_public_names_are_written_once() -> None:
     assert set(hpo.__all__) <= set(names)
 
 
+def test_no_module_hides_a_public_name() -> None:
+    """No module of hpo is called like a public name: once imported, it would take the name's place."""
+    assert not {module.name for module in pkgutil.iter_modules(hpo.__path__)} & set(hpo.__all__)
+
+
 def test_type_checkers_see_the_same_names() -> None:
     """What is imported for type checkers is what is loaded at run time, from the same modules."""
     tree = ast.parse(Path(str(hpo.__file__)).read_text())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from searches import searched
 from sklearn import metrics
-from tables import TASKS, data_of
+from toy_tables import TASKS, data_of
 
 import hpo
 from hpo.network_objective import _METRICS

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from networks import FACTORS, Case, pairs
 
-from network import INITIALIZERS, NetworkError
 from network.arrays import Scratch, aligned_zeros
 from network.layout import Layout
 from network.member import Member

@@ -1,16 +1,14 @@
 """What training is to do, beside the laws of stacks."""
 
 from dataclasses import replace
-from math import inf
 
 import numpy as np
 import pytest
-from networks import ALL_SCHEDULES, Case, member
-from restored import frozen, run
+from networks import ALL_SCHEDULES, Case
+from restored import frozen
 from sklearn.datasets import load_digits
 
 from network import LOSSES, OPTIMIZERS, Architecture, Convolution, Member, NetworkError, Training, TrainingData, predict
-from network.architecture import NORMALIZATIONS
 from network.schedules import Plateau
 
 
@@ -79,48 +77,6 @@ def test_with_l2_it_finds_that_of_ridge_regression():
     expected = np.linalg.solve(centred.T @ centred * 2 / 40 + 0.5 * np.eye(3), centred.T @ (y - mean) * 2 / 40)
     np.testing.assert_allclose(weights, expected, atol=1e-9)
     np.testing.assert_allclose(biases, mean - x.mean(axis=0) @ expected, atol=1e-9)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("shape", ["linear", "no power of two", "images"])
-@pytest.mark.parametrize("normalization", [name for name in NORMALIZATIONS if name != "batch"])
-def test_integer_weights_are_repeated_rows(loss, shape, normalization):
-    """In full batches, to rounding; a weight of 0 leaves a row out. (Batch normalization counts every row once.)"""
-    case = Case.of(
-        shape=shape, activation="tanh", loss=loss, normalization=normalization, dtype="float64", batch_size=99
-    )
-    data, counts = case.data, np.arange(case.rows) % 4
-    weighted = TrainingData(data.x_train, data.y_train, weights=counts)
-    repeated = TrainingData(*(np.repeat(array, counts, axis=0) for array in (data.x_train, data.y_train)))
-    one = replace(member(2), clip_norm=inf, max_norm=inf)
-    trainings = [Training(replace(case.architecture, optimizer="sgd"), [one], each) for each in (weighted, repeated)]
-    for _ in range(4):
-        (found,), (expected,) = (training.train_epoch() for training in trainings)
-        assert found.loss == pytest.approx(expected.loss, rel=1e-10)
-    np.testing.assert_allclose(*(training.state(0)["parameters"] for training in trainings), rtol=1e-8, atol=1e-10)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize(("dtype", "weight"), [("float32", 0.1), ("float32", 7), ("float64", 0.5), ("float64", 1)])
-def test_equal_weights_are_no_weights(loss, dtype, weight):
-    """Bit for bit: in float32 whatever the weight, in float64 where the sum of all weights is exact."""
-    case = Case.of(loss=loss, dtype=dtype)
-    data, weights = case.data, np.full(case.rows, weight)
-    both = replace(data, weights=weights), replace(data, validation_weights=np.full(len(data.x_validation), weight))
-    alike = run(case.architecture, [member(0)], data, 3)
-    assert run(case.architecture, [member(0)], both[0], 3) == alike
-    weighed = Training(case.architecture, [member(0)], both[1])
-    plain = Training(case.architecture, [member(0)], data)
-    for _ in range(3):
-        assert weighed.train_epoch()[0].metrics == pytest.approx(plain.train_epoch()[0].metrics, rel=1e-6)
-
-
-@pytest.mark.parametrize("loss", [name for name in LOSSES if name != "cross_entropy"])
-def test_labels_are_smoothed_where_a_row_has_one_class_only(loss):
-    """Elsewhere the setting is of no effect: values are no shares of classes."""
-    case = Case.of(loss=loss)
-    sharp, smooth = (run(case.architecture, [Member(0, label_smoothing=s)], case.data, 2) for s in (0.0, 0.3))
-    assert sharp == smooth
 
 
 @pytest.mark.parametrize(("loss", "monitor"), [(name, metric) for name in LOSSES for metric in LOSSES[name].directions])

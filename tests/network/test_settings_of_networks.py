@@ -68,7 +68,10 @@ MEMBER = {
     **dict.fromkeys(("l1", "l2", "weight_decay"), AMOUNTS),
     **dict.fromkeys(("momentum", "beta1", "beta2", "rho", "dropout", "label_smoothing"), SHARES),
     **dict.fromkeys(("clip_norm", "max_norm"), BOUNDS),
-    "schedule": [("cosine", r"'cosine', but must be one of SCHEDULES: Constant\(\)"), (Cosine, "must be one of")],
+    "schedule": [
+        ("cosine", r"'cosine', but must be one of SCHEDULES: Constant\(\)"),
+        (Cosine, "<class.*must be one of"),
+    ],
 }
 
 
@@ -110,7 +113,7 @@ def test_settings_at_the_ends_of_their_ranges_are_taken():
     """What is written in the ranges holds at their ends, for numbers of NumPy's as well."""
     Member(seed=0, l1=0, l2=0, weight_decay=0, momentum=0, beta1=0, beta2=0, rho=0, dropout=0, label_smoothing=0)
     Member(seed=np.int64(2**40), learning_rate=np.float32(1e-40), clip_norm=math.inf, max_norm=5e-324)
-    assert Architecture(np.int32(1), 1, (), dropout=np.bool_(True)).dropout is True
+    assert Architecture(np.int32(1), 1, (), dropout=np.bool_("yes")).dropout is True
 
 
 def test_architectures_from_json_are_the_same_and_can_be_keys():
