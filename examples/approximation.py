@@ -20,9 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from network import Architecture, Member, TrainingData, predict
-from network.fitting import Starts, multi_start
-from network.schedules import Cosine
+from hpo import Architecture, Cosine, Member, Starts, TrainingData, multi_start, predict
 
 try:
     from matplotlib.figure import Figure

@@ -25,8 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from network import Architecture, Member, TrainingData
-from network.fitting import Fitted, fit
+from hpo import Architecture, Fitted, Member, TrainingData, fit
 
 try:
     from matplotlib.figure import Figure

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from network import Architecture, Member, TrainingData, perceptron, predict
-from network.fitting import Starts, multi_start
+from hpo import Architecture, Member, Starts, TrainingData, multi_start, predict
+from network import perceptron
 
 try:
     from matplotlib.figure import Figure

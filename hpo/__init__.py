@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from hpo.archive import ModelError as ModelError
     from hpo.asking import AskedTrial as AskedTrial
     from hpo.data import Data as Data
     from hpo.data import DataError as DataError
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
         WorkerError as WorkerError,
     )
     from hpo.model import Model as Model
+    from hpo.model import ModelError as ModelError
     from hpo.model import load_model as load_model
     from hpo.network_objective import NetworkObjective as NetworkObjective
     from hpo.objectives import Objective as Objective
@@ -161,14 +161,13 @@ if TYPE_CHECKING:
 __version__: Final = "0.1.0"
 
 _HOMES: Final = {
-    "hpo.archive": "ModelError",
     "hpo.asking": "AskedTrial",
     "hpo.data": "Data DataError load_data",
     "hpo.errors": (
         "CheckpointError Exhausted HpoError NetworkError ObjectiveError SettingError SpaceError StorageError "
         "StrategyError StudyExists StudyNotFound WorkerError"
     ),
-    "hpo.model": "Model load_model",
+    "hpo.model": "Model ModelError load_model",
     "hpo.default_spaces": "default_space",
     "hpo.network_objective": "NetworkObjective",
     "hpo.objectives": "Objective",

@@ -5,7 +5,6 @@ weights_0_0.npy …       what each layer has learned: by layer, from the inputs
 preprocessing.skops     the fitted scikit-learn pipeline, by skops: there is no pickle anywhere
 """
 
-import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,19 +14,25 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.archive import ModelError, read_archive, write_archive
 from hpo.data import Column, Data, DataError, Kind, MeasureTarget, Preprocessing, Target, target_from_dict
 from hpo.data.sources import open_features
 from hpo.scores import scores
 from network import Architecture, Weights, predict
+from network.archive import ArchiveError, from_npy, npy, read_archive, write_archive
+from strategies.errors import HpoError
 
 __all__ = ["FORMAT", "VERSION", "Model", "ModelError", "load_model"]
 
 FORMAT: Final = "hpo model"
 VERSION: Final = 1
+_NOUN: Final = "model"
 
 _TRUSTED: Final = frozenset({"numpy.dtype"})
 """What skops asks about in our pipelines beyond the types that it trusts by itself."""
+
+
+class ModelError(HpoError, ValueError):
+    """A model that cannot be read or written, or a table that it cannot predict on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +94,11 @@ class Model:
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file: whole, or not at all. Raises ModelError when that cannot be."""
-        write_archive(Path(path).expanduser(), dict(_parts(self)))
+        parts = dict(_parts(self))
+        try:
+            write_archive(Path(path).expanduser(), parts, _NOUN)
+        except ArchiveError as error:
+            raise ModelError(str(error)) from error
 
     def _outputs(self, table: Any) -> NDArray[Any]:
         columns = [column.name for column in self.preprocessing.columns]
@@ -106,7 +115,10 @@ def load_model(path: str | Path) -> Model:
     Raises ModelError for a file that is missing, foreign, damaged, or of a newer format. Nothing in it is executed.
     """
     path = Path(path).expanduser()
-    parts = read_archive(path)
+    try:
+        parts = read_archive(path, _NOUN, "Model.save")
+    except ArchiveError as error:
+        raise ModelError(str(error)) from error
     try:
         return _model(parts, _description(parts))
     except ModelError as error:
@@ -121,7 +133,7 @@ def _parts(model: Model) -> Iterator[tuple[str, bytes]]:
     yield "model.json", _described(model)
     for layer, arrays in enumerate(model.weights):
         for number, array in enumerate(arrays):
-            yield f"weights_{layer}_{number}.npy", _npy(array)
+            yield f"weights_{layer}_{number}.npy", npy(array)
     yield "preprocessing.skops", dumps(model.preprocessing.transformer)
 
 
@@ -158,7 +170,7 @@ def _description(parts: Mapping[str, bytes]) -> dict[str, Any]:
 
 def _model(parts: Mapping[str, bytes], said: Mapping[str, Any]) -> Model:
     weights = tuple(
-        tuple(_array(parts[f"weights_{layer}_{number}.npy"]) for number in range(arrays))
+        tuple(from_npy(parts[f"weights_{layer}_{number}.npy"]) for number in range(arrays))
         for layer, arrays in enumerate(said["layers"])
     )
     columns = tuple(Column(**column | {"kind": Kind(column["kind"])}) for column in said["columns"])
@@ -173,17 +185,6 @@ def _model(parts: Mapping[str, bytes], said: Mapping[str, Any]) -> Model:
     )
     predict(model.architecture, model.weights, np.zeros((1, model.architecture.inputs)))  # raises if they do not fit
     return model
-
-
-def _npy(array: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
-    return array
 
 
 def _transformer(content: bytes) -> Any:

@@ -66,8 +66,8 @@ class Progress:
 class Group:
     """Members that want the same rules, and all their arrays.
 
-    A member's parameters (P,) and statistics (S,) lie side by side in one row of `latest`; those after its best epoch
-    in the same row of `best`, which is None when there is nothing to judge by.
+    Each array has a row a member: `parameters` (members, P), `statistics` (members, S), and both again in `best`, after
+    the member's best epoch; that is None when there is nothing to judge by.
     """
 
     def __init__(self, lesson: Lesson, members: Sequence[Member]) -> None:
@@ -89,6 +89,8 @@ class Group:
 
     def train_epoch(self) -> list[Epoch]:
         """Train every member for one epoch; return one result each, in their order."""
+        if not self._furnished:
+            self._furnish(self._optimizer.state)
         with np.errstate(all="ignore"):  # a member that diverges says so in its result
             losses = self._train()
             metrics = self._validated()
@@ -104,7 +106,8 @@ class Group:
         self.parameters, self.statistics = without(self.parameters, index), np.delete(self.statistics, index, axis=0)
         if self.best is not None:
             self.best = without(self.best[0], index), np.delete(self.best[1], index, axis=0)
-        self._furnish(np.delete(self._optimizer.state, index, axis=1))
+        self._optimizer.state = np.delete(self._optimizer.state, index, axis=1)
+        self._furnished = False  # of many that leave at once, the last has the rooms made anew
 
     def slots(self, index: int) -> dict[str, Array]:
         """Return the optimizer's arrays of member `index`, by name, to be read or written."""
@@ -132,6 +135,7 @@ class Group:
         ]
         self._passages: dict[int, Passage] = {size: self._stack.passage(size) for size in set(self._batches.sizes)}
         self._smoothing = self._label_smoothing()
+        self._furnished = True
 
     def _label_smoothing(self) -> tuple[Array, Array] | None:
         """Return what is kept of a target and what is added to it (Szegedy et al., CVPR 2016, section 7), by member."""

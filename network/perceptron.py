@@ -129,7 +129,7 @@ def separable(x: npt.ArrayLike, targets: npt.ArrayLike) -> bool:
     there are none. Classes closer than about 1e-9 of the features' ranges count as not separable. The time grows
     faster than the rows: 1,800 rows of 64 features take 0.05 s.
     """
-    from scipy.optimize import linprog  # type: ignore[import-untyped] # scipy comes without types
+    from scipy.optimize import linprog
 
     rows, goals, _ = _problem(_to_unit_ranges(x), targets, 1.0, None)
     if goals.ndim != 1:

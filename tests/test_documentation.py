@@ -46,20 +46,29 @@ def test_the_objective_of_ones_own_runs(tmp_path: Path, monkeypatch: pytest.Monk
     assert study.best_value < 1
 
 
+def test_the_estimator_is_cross_validated(capsys: pytest.CaptureFixture[str]) -> None:
+    """README's estimator, run as it stands, prints three scores that a digit's reader may have."""
+    (example,) = [block for block in blocks("python") if "cross_val_score" in block]
+    exec(example, {})  # noqa: S102 - it is what the test is about
+    scores = [float(score) for score in capsys.readouterr().out.strip(" []\n").split()]
+    assert len(scores) == 3
+    assert min(scores) > 0.88
+
+
 def test_the_question_in_sql_is_answered(tmp_path: Path) -> None:
-    """README's query gives one row an activation, with the columns shown."""
-    query = re.search(r'hpo sql "(SELECT activation.*)"', README)[1]
+    """README's query gives one row an optimizer, with the columns shown."""
+    query = re.search(r'hpo sql "(SELECT optimizer.*)"', README)[1]
     path = tmp_path / "hpo.db"
     study = hpo.create_study("digits", objective=hpo.NetworkObjective("digits"), max_epochs=3, seed=0, storage=path)
     study.optimize(12)
     import sqlite3
 
     cursor = sqlite3.connect(path).execute(query)
-    assert [column[0] for column in cursor.description] == ["activation", "learning_rate", "accuracy"]
-    found = {activation: (rate, best) for activation, rate, best in cursor}
-    assert set(found) == set(default_space().parameters["activation"].values)
-    for activation, (rate, best) in found.items():
-        mine = [trial for trial in study.trials if trial.params["activation"] == activation]
+    assert [column[0] for column in cursor.description] == ["optimizer", "learning_rate", "accuracy"]
+    found = {optimizer: (rate, best) for optimizer, rate, best in cursor}
+    assert set(found) == set(default_space().parameters["optimizer"].values)
+    for optimizer, (rate, best) in found.items():
+        mine = [trial for trial in study.trials if trial.params["optimizer"] == optimizer]
         top = max(mine, key=lambda trial: trial.value or 0)
         assert (top.params["learning_rate"], top.value) == (rate, best)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -12,10 +13,10 @@ import pandas as pd
 import pytest
 
 import network
-from hpo.archive import read_archive, write_archive
 from hpo.data import Data, load_data
 from hpo.model import VERSION, Model, ModelError, load_model
 from hpo.network_settings import LOSSES_OF
+from network.archive import read_archive, write_archive
 
 
 def table(target) -> pd.DataFrame:
@@ -202,6 +203,34 @@ def test_weights_of_another_network_are_no_model(saved, tmp_path, part, array):
     write_archive(tmp_path / "odd.model", parts | {part: buffer.getvalue()})
     with pytest.raises(ModelError, match=r"odd\.model: cannot be read as a model"):
         load_model(tmp_path / "odd.model")
+
+
+class Mischief:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("part", ["model.json", "weights_0_0.npy", "preprocessing.skops"])
+def test_a_pickle_is_never_read(saved, tmp_path, part):
+    """Wherever somebody hides a pickle, in a part or in an array, it is refused and not executed."""
+    parts, hidden, trace = read_archive(saved), io.BytesIO(), tmp_path / "trace"
+    np.save(hidden, np.array([Mischief(trace)], dtype=object), allow_pickle=True)
+    for content in (pickle.dumps(Mischief(trace)), hidden.getvalue()):
+        write_archive(tmp_path / "evil.model", parts | {part: content})
+        with pytest.raises(ModelError, match=r"evil\.model: cannot be read as a model"):
+            load_model(tmp_path / "evil.model")
+        assert not trace.exists()
+        (tmp_path / "evil.model").write_bytes(content)
+        with pytest.raises(ModelError, match=r"evil\.model: is no model"):
+            load_model(tmp_path / "evil.model")
+    assert not trace.exists()
+    pickle.loads(pickle.dumps(Mischief(trace))).close()  # noqa: S301 - our own bytes: it does what it is for
+    assert trace.exists()
 
 
 def test_a_foreign_object_in_the_preprocessing_is_not_trusted(saved, tmp_path):
