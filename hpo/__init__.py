@@ -173,8 +173,8 @@ _HOMES: Final = {
     "hpo.objectives": "Objective",
     "hpo.study": "Study create_study load_study",
     "network": (
-        "Architecture Constant Convolution Cosine Epoch Exponential Fitted Member Plateau Schedule Starts Step Training "
-        "TrainingData Warmup evaluate fit multi_start predict"
+        "Architecture Constant Convolution Cosine Epoch Exponential Fitted Member Plateau Schedule Starts Step "
+        "Training TrainingData Warmup evaluate fit multi_start predict"
     ),
     "network.estimators": "MLPClassifier MLPRegressor Perceptron",
     "storage.queries": "Overview TrialRecord",

@@ -11,6 +11,7 @@ from hpo.network_settings import EPOCHS, WIDTHS, check_settings, network_of
 from hpo.objectives import Beginning, EpochResult, Objective, Session
 from network import Architecture, Direction, Epoch, Member, NetworkError, Training
 from strategies import Choice, Params, Space, Value
+from strategies.parameters import Parameter, parameter_from_dict
 
 if TYPE_CHECKING:
     from hpo.data import Data
@@ -140,15 +141,21 @@ class NetworkObjective(Objective):
         return self.without_fixed(default_space(self.task))
 
     def without_fixed(self, space: Space) -> Space:
-        """Return `space` without the parameters that the settings fix, and those that hang on them.
+        """Return `space` without the parameters that the settings fix, and those that they leave without effect.
 
-        The setting `hidden` fixes the width of every layer.
+        What hangs on a setting stays, unconditionally, where its condition holds. The setting `hidden` fixes the width
+        of every layer.
         """
-        gone = {*self._settings, *(WIDTHS if "hidden" in self._settings else ())}
+        fixed = {*self._settings, *(WIDTHS if "hidden" in self._settings else ())}
+        left: dict[str, Parameter] = {}
         for name in space.parents_first:
-            if any(parent in gone for parent, _ in space.conditions[name]):
-                gone.add(name)
-        return Space({name: domain for name, domain in space.parameters.items() if name not in gone})
+            conditions = dict(space.conditions[name])
+            holding = {parent for parent in conditions if self._settings.get(parent) in conditions[parent]}
+            open_ones = {parent: list(wanted) for parent, wanted in conditions.items() if parent not in holding}
+            if name not in fixed and open_ones.keys() <= left.keys():
+                described = {key: value for key, value in space.parameters[name].to_dict().items() if key != "when"}
+                left[name] = parameter_from_dict(described | ({"when": open_ones} if open_ones else {}))
+        return Space({name: left[name] for name in space.parameters if name in left})
 
     def check(self, space: Space) -> None:
         """Raise ObjectiveError when a network has no such setting, or cannot take one of its values."""

@@ -91,8 +91,8 @@ def test_the_width_of_all_layers_fixes_that_of_each(iris: hpo.Data) -> None:
     assert {objective.key({"layers": layers}).hidden for layers in (1, 3)} == {(7,), (7, 7, 7)}
 
 
-def test_what_hangs_on_what_hangs_on_a_fixed_setting_goes_too(iris: hpo.Data) -> None:
-    """A parameter whose condition's condition is fixed goes as well; the order of declaration stays."""
+def test_what_hangs_on_a_fixed_setting_stays_where_its_condition_holds(iris: hpo.Data) -> None:
+    """Where it does, the condition goes; where not, the parameter, and what hangs on it. The order stays."""
     space = hpo.Space(
         l2=hpo.Float(0, 1),
         batch_size=hpo.Choice(16, 32, when={"layers": 2}),
@@ -100,5 +100,15 @@ def test_what_hangs_on_what_hangs_on_a_fixed_setting_goes_too(iris: hpo.Data) ->
         optimizer=hpo.Choice("adam", "sgd"),
         hidden=hpo.Int(8, 16),
     )
-    left = hpo.NetworkObjective(iris, optimizer="sgd").without_fixed(space)
+    left = hpo.NetworkObjective(iris, optimizer="adam").without_fixed(space)
     assert list(left.parameters) == ["l2", "hidden"]
+    left = hpo.NetworkObjective(iris, optimizer="sgd").without_fixed(space)
+    assert list(left.parameters) == ["l2", "batch_size", "layers", "hidden"]
+    assert left.conditions["layers"] == ()
+    assert dict(left.conditions["batch_size"]) == {"layers": (2,)}
+    assert set(hpo.NetworkObjective(iris, layers=3, optimizer="sgd").default_space().parameters) >= {
+        "hidden_1",
+        "hidden_2",
+        "hidden_3",
+        "momentum",
+    }
