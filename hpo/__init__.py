@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         load_study as load_study,
     )
     from network import Architecture as Architecture
+    from network import ArchiveError as ArchiveError
     from network import Constant as Constant
     from network import Convolution as Convolution
     from network import Cosine as Cosine
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from network import Warmup as Warmup
     from network import evaluate as evaluate
     from network import fit as fit
+    from network import load_estimator as load_estimator
     from network import multi_start as multi_start
     from network import predict as predict
     from network.estimators import MLPClassifier as MLPClassifier
@@ -173,8 +175,8 @@ _HOMES: Final = {
     "hpo.objectives": "Objective",
     "hpo.study": "Study create_study load_study",
     "network": (
-        "Architecture Constant Convolution Cosine Epoch Exponential Fitted Member Plateau Schedule Starts Step "
-        "Training TrainingData Warmup evaluate fit multi_start predict"
+        "Architecture ArchiveError Constant Convolution Cosine Epoch Exponential Fitted Member Plateau Schedule Starts "
+        "Step Training TrainingData Warmup evaluate fit load_estimator multi_start predict"
     ),
     "network.estimators": "MLPClassifier MLPRegressor Perceptron",
     "storage.queries": "Overview TrialRecord",

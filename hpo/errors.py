@@ -15,9 +15,10 @@ HpoError                    whatever a person can mend; its message says what is
 └── ModelError              a saved model that is damaged, foreign, or does not fit the table it is given
 
 NetworkError                (a ValueError) settings or arrays that make no network: `network` stands on its own feet
+└── ArchiveError            a saved estimator that is damaged or foreign, or that cannot be saved
 """
 
-from network import NetworkError
+from network import ArchiveError, NetworkError
 from storage.errors import CheckpointError, StorageError, StudyExists, StudyNotFound
 from strategies.errors import Exhausted, HpoError, SpaceError, StrategyError
 
@@ -35,6 +36,7 @@ class SettingError(HpoError, ValueError):
 
 
 __all__ = [
+    "ArchiveError",
     "CheckpointError",
     "Exhausted",
     "HpoError",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from network.activations import ACTIVATIONS, Activation
 from network.architecture import Architecture, Convolution
+from network.archive import ArchiveError
 from network.data import TrainingData
 from network.errors import NetworkError
 from network.fitting import Fitted, Starts, fit, multi_start
@@ -18,6 +19,7 @@ from network.losses import LOSSES, Direction, Loss
 from network.member import Member
 from network.optimizers import OPTIMIZERS, Optimizer
 from network.prediction import evaluate, outputs, predict
+from network.saving import load_estimator
 from network.schedules import SCHEDULES, Constant, Cosine, Exponential, Plateau, Schedule, Step, Warmup
 from network.training import Training
 
@@ -32,6 +34,7 @@ __all__ = [
     "SCHEDULES",
     "Activation",
     "Architecture",
+    "ArchiveError",
     "Constant",
     "Convolution",
     "Cosine",
@@ -57,6 +60,7 @@ __all__ = [
     "Weights",
     "evaluate",
     "fit",
+    "load_estimator",
     "multi_start",
     "outputs",
     "predict",

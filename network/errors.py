@@ -1,4 +1,4 @@
-"""The one error of this package, and the checks of single settings that raise it."""
+"""The root of this package's errors, and the checks of single settings that raise it."""
 
 from collections.abc import Collection
 from difflib import get_close_matches

@@ -9,22 +9,23 @@ fields of a class known here, `{"$Cosine": {"epochs": 9, "floor": 0.01}}`. Nothi
 
 import json
 import warnings
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Union
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from network.archive import ArchiveError, from_npy, npy, read_archive, write_archive
 from network.architecture import Architecture, Convolution
+from network.archive import ArchiveError, from_npy, npy, read_archive, write_archive
 from network.schedules import SCHEDULES, Warmup
 
 if TYPE_CHECKING:
     from network.estimators import MLPClassifier, MLPRegressor, Perceptron
+
+    Estimator: TypeAlias = MLPClassifier | MLPRegressor | Perceptron
 
 FORMAT: Final = "network estimator"
 VERSION: Final = 1
@@ -37,6 +38,10 @@ ROUTING: Final = "_metadata_request"
 
 class Savable(ABC):
     """An estimator that a file can keep."""
+
+    @abstractmethod
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is anything learned to keep."""
 
     def save(self, path: str | Path) -> None:
         """Write the settings and all that was learned to one file: whole, or not at all. `load_estimator` reads it.
@@ -51,7 +56,7 @@ class Savable(ABC):
         write_archive(Path(path).expanduser(), _parts(self), _NOUN)
 
 
-def load_estimator(path: str | Path) -> "Union[MLPClassifier, MLPRegressor, Perceptron]":
+def load_estimator(path: str | Path) -> "Estimator":
     """Return the estimator in a file that its `save` wrote: it predicts, and learns on, as the saved one, bit for bit.
 
     Raises ArchiveError for a file that is missing, foreign, damaged, or of a newer format. Nothing in it is executed.
@@ -59,13 +64,14 @@ def load_estimator(path: str | Path) -> "Union[MLPClassifier, MLPRegressor, Perc
     path = Path(path).expanduser()
     parts = read_archive(path, _NOUN, "an estimator's save")
     try:
-        return _estimator(_description(parts), parts)
+        estimator: Estimator = _estimator(_description(parts), parts)
     except ArchiveError as error:
         raise ArchiveError(f"{path}: {error}") from error
     except Exception as error:  # what somebody else wrote fails in its own way
         raise ArchiveError(
             f"{path}: cannot be read as an estimator ({error!r}). Save it again with this version."
         ) from error
+    return estimator
 
 
 def _parts(estimator: Any) -> dict[str, bytes]:
@@ -73,7 +79,7 @@ def _parts(estimator: Any) -> dict[str, bytes]:
 
     kind = type(estimator)
     if ESTIMATORS.get(kind.__name__) is not kind:
-        raise ArchiveError(f"A {kind.__name__} cannot be saved: only {', '.join(ESTIMATORS)} can, not their subclasses.")
+        raise ArchiveError(f"A {kind.__name__} cannot be saved: only {', '.join(ESTIMATORS)} themselves can.")
     settings = estimator.get_params(deep=False)
     learned = {name: value for name, value in vars(estimator).items() if name not in {*settings, ROUTING}}
     arrays: dict[str, bytes] = {}
@@ -84,14 +90,17 @@ def _parts(estimator: Any) -> dict[str, bytes]:
         "settings": _encoded(settings, "settings", arrays),
         "learned": _encoded(learned, "learned", arrays),
     }
-    return {_DESCRIPTION: json.dumps(description, indent=1, allow_nan=False).encode(), **arrays}
+    return {_DESCRIPTION: json.dumps(description, indent=1).encode(), **arrays}
 
 
 def _description(parts: Mapping[str, bytes]) -> dict[str, Any]:
     """Return the description of an estimator; raises ArchiveError when it is not for this version to read."""
     said: dict[str, Any] = json.loads(parts[_DESCRIPTION])
     if said["format"] != FORMAT:
-        raise ArchiveError(f"is no estimator, but '{said['format']}'. Give a file that an estimator's save wrote.")
+        raise ArchiveError(
+            f"is no estimator, but '{said['format']}': load it with what saved it, or give a file that an estimator's "
+            "save wrote."
+        )
     if said["version"] > VERSION:
         raise ArchiveError(f"has format {said['version']}, and this version of hpo reads up to {VERSION}. Update hpo.")
     return said
@@ -107,18 +116,20 @@ def _estimator(said: Mapping[str, Any], parts: Mapping[str, bytes]) -> Any:
     return estimator
 
 
-@cache
 def _kinds() -> Mapping[str, type[Any]]:
     """Return the classes that a file may hold the fields of, by name."""
     from network.estimators.labels import Labels
     from network.estimators.standardization import Standardization
 
-    kinds = (*SCHEDULES.values(), Warmup, Convolution, Architecture, Standardization, Labels)
+    kinds: tuple[type[Any], ...] = (*SCHEDULES.values(), Warmup, Convolution, Architecture, Standardization, Labels)
     return {kind.__name__: kind for kind in kinds}
 
 
 def _encoded(value: Any, where: str, arrays: dict[str, bytes]) -> Any:
-    """Return `value` in JSON, and put the arrays in it into `arrays`. Raises ArchiveError on what a file cannot hold."""
+    """Return `value` in JSON, and put the arrays in it into `arrays`; raise ArchiveError when a file cannot hold it.
+
+    `where` it stands names it in files and messages.
+    """
     kind = type(value)
     if isinstance(value, np.generic | np.ndarray) and not value.dtype.hasobject:
         arrays[f"{where}.npy"] = npy(np.asarray(value))
@@ -143,8 +154,8 @@ def _encoded(value: Any, where: str, arrays: dict[str, bytes]) -> Any:
         own = {item.name: getattr(value, item.name) for item in fields(kind)}
         return {f"${kind.__name__}": _encoded(own, where, arrays)}
     raise ArchiveError(
-        f"{where} is {value!r}, but a file can only hold None, numbers, text, arrays, {', '.join(_kinds())}, and lists, "
-        "tuples and dicts of them. Replace it before saving, a setting by set_params: what was learned stays."
+        f"{where} is {value!r}, but a file holds only None, numbers, text, arrays, schedules and convolutions of this "
+        "package, and lists, tuples and dicts of them. Replace it, a setting by set_params: what was learned stays."
     )
 
 
@@ -166,7 +177,7 @@ def _made(name: str, content: Any, parts: Mapping[str, bytes]) -> Any:
     found = _decoded(content, parts)
     match name:
         case "objects":
-            return np.array(found, dtype=object)
+            return np.fromiter(found, dtype=object)
         case "float":
             return float(found)
         case "tuple":

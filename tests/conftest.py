@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 if sys.platform != "win32":
     import fcntl
@@ -20,6 +21,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
         place = place.parent
     with _room(place, alone=item.get_closest_marker("alone") is not None):
         return (yield)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let BLAS compute small networks on one thread: many threads of many tests side by side wait for each other."""
+    if request.path.parent.name not in ("network", "laws"):
+        yield  # what is about studies limits the threads itself, which is tested
+        return
+    with threadpool_limits(1):
+        yield
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from network.fitting import multi_start
 from network.group import Epoch
 from network.member import Member
 from network.prediction import outputs
+from network.saving import Savable
 from network.schedules import Schedule
 from network.training import Training
 
@@ -32,7 +33,7 @@ OUT_ACTIVATIONS: Final = {"cross_entropy": "softmax", "binary_cross_entropy": "s
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class MLP(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes without types
+class MLP(Savable, BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn comes without types
     """A multilayer perceptron in scikit-learn's idiom. Its settings are fields, and are checked when it is fitted.
 
     Settings that `Architecture` and `Member` have too mean what they say there; `schedule` None is a constant rate.

@@ -12,11 +12,12 @@ from network.arrays import Array
 from network.estimators.examples import checked_examples, checked_inputs
 from network.estimators.labels import Labels
 from network.estimators.seeds import RandomState, drawn_seed
+from network.saving import Savable
 
 
 @final
 @dataclass(kw_only=True, eq=False, repr=False)
-class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn comes without types
+class Perceptron(ClassifierMixin, Savable, BaseEstimator):  # type: ignore[misc] # scikit-learn comes without types
     """One threshold on a weighted sum for two classes, else one for each class against the rest, or for each label.
 
     It learns by the perceptron rule until an epoch has no mistake, or for `max_epochs`: classes that no plane separates

@@ -124,13 +124,24 @@ def test_a_member_that_diverges_says_so_and_disturbs_nobody(dtype, optimizer, le
         together = run(case.architecture, [before, wild, after], case.data, EPOCHS)
         lonely = Training(case.architecture, [wild], case.data)
         epochs = [lonely.train_epoch()[0] for _ in range(EPOCHS)]
-    assert together[0] == run(case.architecture, [before], case.data, EPOCHS)[0]
     assert together[1] == (frozen(epochs), frozen(lonely.state(0)))
+    assert together[0] == run(case.architecture, [before], case.data, EPOCHS)[0]
     assert together[2] == run(case.architecture, [after], case.data, EPOCHS)[0]
     assert epochs[-1].diverged
     best = lonely.state(0)["best"]
     assert not any(epoch.diverged for epoch in epochs if epoch.epoch == best["epoch"])
     assert np.isfinite(best["parameters"]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_member_that_diverges_leaves_nothing_to_the_next_group(dtype, optimizer):
+    """Groups work in turn in the same memory: gradients are clipped to their norm beside one whose rates are infinite."""
+    case = Case.of(activation="relu", optimizer=optimizer, dtype=dtype)
+    wild = Member(seed=3, learning_rate=float(np.finfo(dtype).max), beta1=0.0)
+    clipped = [Member(seed=seed, clip_norm=0.1) for seed in range(4)]
+    stack = run(case.architecture, [*clipped, wild], case.data, EPOCHS)
+    assert stack[:4] == [run(case.architecture, [one], case.data, EPOCHS)[0] for one in clipped]
 
 
 @every_kind

@@ -125,6 +125,16 @@ def test_the_rate_of_a_step_is_the_schedules(schedule):
         assert biases[0] == pytest.approx(travelled, rel=1e-9)
 
 
+def test_parameters_that_are_not_finite_are_divergence():
+    """Also where the losses, each from before its step, and so all that is known without validation, are finite."""
+    architecture = Architecture(1, 1, (), loss="squared_error", optimizer="sgd", batch_size=9)
+    data = TrainingData(np.ones((9, 1)), np.full((9, 1), 100.0))
+    training = Training(architecture, [Member(0, learning_rate=3e38), Member(0, learning_rate=1e-3)], data)
+    wild, tame = training.train_epoch()
+    assert np.isfinite([wild.loss, tame.loss]).all()
+    assert (wild.diverged, tame.diverged) == (True, False)
+
+
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(small):
     """With a learning rate too small to change anything, it is the loss of the initial network on the training data."""
     small = replace(small, x_validation=small.x_train, y_validation=small.y_train)

@@ -5,11 +5,19 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from network import OPTIMIZERS, Architecture, Member, Training, TrainingData, training
 
 MEMBERS, WIDTH = 24, 200
 PARAMETERS = WIDTH * WIDTH + WIDTH + WIDTH * 10 + 10
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small arrays: a second thread would but wait."""
+    with threadpool_limits(1):
+        yield
 
 
 def peak_of(architecture, members, data):
