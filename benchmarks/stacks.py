@@ -18,9 +18,9 @@ from time import perf_counter
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import hpo  # noqa: E402 - after the number of threads is settled
-from hpo.network_objective import NetworkObjective  # noqa: E402
-from hpo.objectives import Beginning, EpochResult, Session  # noqa: E402
+import hpo
+from hpo.network_objective import NetworkObjective
+from hpo.objectives import Beginning, EpochResult, Session
 
 
 class Watched(NetworkObjective):
