@@ -7,7 +7,8 @@
 Every contestant trains the same networks on scikit-learn's digits (1,437 rows of 64 pixels): one hidden layer of ReLUs,
 Adam, L2, float32, one thread. None evaluates; what ours would take to do so, on the other 360 rows, is told apart.
 Cells are hidden/batch. They take turns, round by round, in this process; a ratio is the median of the rounds' own, with
-the lowest and the highest. Then three layers with dropout and batch normalization, and a small convolutional network, against PyTorch.
+the lowest and the highest. Then three layers with dropout and batch normalization, and a small convolutional network,
+against PyTorch.
 
 Of ours it also prints the share of the core's own speed in float32 matrix products, the parts of a step, memory, and
 growth with rows and with width. Quote the ratios: machines are noisy.

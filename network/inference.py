@@ -8,7 +8,7 @@ import numpy as np
 from network.arrays import Array
 from network.stack import Stack
 
-BLOCK_VALUES: Final = 1 << 14
+BLOCK_VALUES: Final = 1 << 16
 """How many values of one member the widest layer holds for a block of rows: it bounds memory, and fits a cache."""
 FEWEST_ROWS: Final = 64
 """In a block of however wide layers: matrix products of fewer rows are slow."""

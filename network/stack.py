@@ -103,11 +103,12 @@ class Stack:
     def _signal(self, use: str, index: int, rows: int) -> Array:
         """Return memory for a layer's outputs, (members, rows, *outputs).
 
-        Behind the last layer the outputs come first, and one output of all members lies in one piece, but for what
-        aligns each member's rows: so a loss reduces over outputs by a few long loops.
+        For a loss the outputs come first, and one output of all members lies in one piece, but for what aligns each
+        member's rows: so it reduces over outputs by a few long loops.
         """
-        outputs, count, dtype = self.layout.layers[index].outputs, len(self.members), self.parameters.dtype
-        if index < len(self.layout.layers) - 1:
+        layer, count, dtype = self.layout.layers[index], len(self.members), self.parameters.dtype
+        outputs = layer.outputs
+        if not layer.read_by_loss:
             return self.scratch.array(use, count, (rows, *outputs), dtype)
         filled = -(-rows // FILL) * FILL
         by_output = self.scratch.array(use, 1, (prod(outputs), count, filled), dtype)[0]

@@ -47,7 +47,7 @@ def layers_of(architecture: Architecture) -> tuple[Layer, ...]:
         if architecture.dropout:
             layers.append(Dropout(shape))
     # The loss has its own link from outputs to predictions.
-    return (*layers, Dense(shape, architecture.outputs))
+    return (*layers, Dense(shape, architecture.outputs, last=True))
 
 
 def _convolution(stage: Convolution, number: int, shape: Shape, architecture: Architecture) -> list[Layer]:

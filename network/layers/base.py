@@ -99,6 +99,11 @@ class Layer(ABC):
         return False
 
     @property
+    def read_by_loss(self) -> bool:
+        """Whether `y` and `dy` are laid out for a loss: output by output, in memory, rather than row by row."""
+        return False
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
         """What the layer learns."""
         return ()

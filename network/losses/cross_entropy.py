@@ -83,5 +83,18 @@ class CrossEntropy(Loss):
         of_class = classes[:, None] == np.arange(outputs.shape[-1])
         if name == "roc_auc":
             return roc_auc(self.predictions(outputs), of_class, weights)
-        hits = outputs.argmax(axis=-1) == classes
+        hits = _hits(outputs, classes)
         return mean(hits, weights) if name == "accuracy" else balanced_accuracy(hits, of_class, weights)
+
+
+def _hits(outputs: Array, classes: Array) -> Array:
+    """Tell of each row (members, n) whether the first of its largest outputs is that of its class.
+
+    argmax costs as much as everything else in an evaluation, and is needed only where outputs are equal, or NaN.
+    """
+    largest = np.maximum.reduce(outputs, axis=-1)
+    if np.count_nonzero(outputs == largest[..., None]) != largest.size:
+        first: Array = outputs.argmax(axis=-1) == classes
+        return first
+    hits: Array = outputs[:, np.arange(len(classes)), classes] == largest
+    return hits
