@@ -64,6 +64,7 @@ def _padded(shape: Shape, dtype: np.dtype[Any]) -> int:
 
 def _laid_out(memory: Array, members: int, shape: Shape, dtype: npt.DTypeLike) -> Array:
     dtype = np.dtype(dtype)
-    padded, start = _padded(shape, dtype), -memory.ctypes.data % ALIGNMENT
+    address = memory.__array_interface__["data"][0]  # thrice as fast as memory.ctypes.data
+    padded, start = _padded(shape, dtype), -address % ALIGNMENT
     rows = memory[start : start + members * padded].view(dtype).reshape(members, padded // dtype.itemsize)
     return rows[:, : prod(shape)].reshape(members, *shape)

@@ -110,8 +110,11 @@ class Loss(ABC):
     def _block_metrics(
         self, outputs: Array, targets: Array, names: Collection[str], weights: Array | None
     ) -> dict[str, Array]:
-        losses = aligned_zeros(len(outputs), outputs.shape[1:2], outputs.dtype)
-        overwritten, gradient = _rows_contiguous(outputs), _rows_contiguous(outputs)
+        members, rows, width = outputs.shape
+        losses = aligned_zeros(members, (rows,), outputs.dtype)
+        two = aligned_zeros(2 * members, (width, rows), outputs.dtype).mT
+        overwritten, gradient = two[:members], two[members:]
+        overwritten[...] = outputs
         self._gradient(overwritten, targets, gradient, losses)
         loss = mean(losses, weights)
         return {
