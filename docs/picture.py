@@ -38,7 +38,9 @@ def run() -> pyte.Screen:
         with suppress(OSError):  # the terminal is gone when the program is
             while data := os.read(terminal, 65536):
                 stream.feed(data)
-        os.waitpid(pid, 0)
+        _, status = os.waitpid(pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(COMMAND)} failed: is it installed, and on the PATH?")
     return screen
 
 
