@@ -26,6 +26,7 @@ __all__ = ["FORMAT", "VERSION", "Model", "ModelError", "load_model"]
 FORMAT: Final = "hpo model"
 VERSION: Final = 1
 _NOUN: Final = "model"
+_WRITER: Final = "`hpo best --save` or Model.save"
 
 _TRUSTED: Final = frozenset({"numpy.dtype"})
 """What skops asks about in our pipelines beyond the types that it trusts by itself."""
@@ -116,7 +117,7 @@ def load_model(path: str | Path) -> Model:
     """
     path = Path(path).expanduser()
     try:
-        parts = read_archive(path, _NOUN, "Model.save")
+        parts = read_archive(path, _NOUN, _WRITER)
     except ArchiveError as error:
         raise ModelError(str(error)) from error
     try:
@@ -162,7 +163,9 @@ def _description(parts: Mapping[str, bytes]) -> dict[str, Any]:
     """Return what `_described` wrote; raises ModelError when that is not for this version to read."""
     said: dict[str, Any] = json.loads(parts["model.json"])
     if said["format"] != FORMAT:
-        raise ModelError(f"is no model, but '{said['format']}'. Give a file that Model.save wrote.")
+        raise ModelError(
+            f"is no model, but '{said['format']}': load it with what saved it, or give a file that {_WRITER} wrote."
+        )
     if said["version"] > VERSION:
         raise ModelError(f"has format {said['version']}, and this version of hpo reads up to {VERSION}. Update hpo.")
     return said

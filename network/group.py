@@ -59,6 +59,7 @@ class Progress:
 
     schedule: State
     epochs: int = 0
+    steps: int = 0
     best_epoch: int = 0
     best_value: float | None = None
 
@@ -150,7 +151,7 @@ class Group:
         """Make every step of an epoch; return each member's mean loss (members,) in float64."""
         lesson, steps = self._lesson, len(self._batches.sizes)
         seeds, epochs = [member.seed for member in self.members], [progress.epochs for progress in self.progress]
-        self._optimizer.begin(self._rates(steps), [epoch * steps for epoch in epochs])
+        self._optimizer.begin(self._rates(steps), [progress.steps for progress in self.progress])
         for stream in self._noise:
             stream.begin(seeds, epochs, lesson.scratch)
         for rule in (*self._before, *self._after):
@@ -202,6 +203,7 @@ class Group:
         progress, monitor = self.progress[index], self._lesson.monitor
         finite = finite and all(map(isfinite, (loss, *metrics.values())))
         progress.epochs += 1
+        progress.steps += len(self._batches.sizes)
         value = metrics.get(monitor, loss)
         towards = -1 if metrics and self._lesson.loss.directions[monitor] == "maximize" else 1
         progress.schedule = self.members[index].schedule.observe(progress.schedule, towards * value if finite else nan)

@@ -27,7 +27,7 @@ TRAIN: Final = ("x_train", "y_train", "weights")
 VALIDATION: Final = ("x_validation", "y_validation", "validation_weights")
 
 CACHE_BYTES: Final = 1 << 22
-"""How much one group works on in a step: as much as a core's own cache holds."""
+"""How much one group works on in a step: up to it, members who share a call save time, and beyond only cost memory."""
 
 
 class Training:
@@ -97,6 +97,7 @@ class Training:
         return {
             "shapes": self._lesson.layout.shapes,
             "epochs": progress.epochs,
+            "steps": progress.steps,
             "parameters": group.parameters[place].copy(),
             "statistics": group.statistics[place].copy(),
             "optimizer": {slot: array.copy() for slot, array in group.slots(place).items()},
@@ -118,7 +119,9 @@ class Training:
         group, place = self._place(index)
         best = state["best"]
         value = None if best["value"] is None else float(best["value"])
-        group.progress[place] = Progress(dict(state["schedule"]), int(state["epochs"]), int(best["epoch"]), value)
+        group.progress[place] = Progress(
+            dict(state["schedule"]), int(state["epochs"]), int(state["steps"]), int(best["epoch"]), value
+        )
         group.parameters[place], group.statistics[place] = state["parameters"], state["statistics"]
         if group.best is not None:
             group.best[0][place], group.best[1][place] = best["parameters"], best["statistics"]

@@ -42,7 +42,7 @@ TrialsToReach = Annotated[
     typer.Option(
         "--trials",
         metavar="N",
-        help="The total of trials to start (a new study: 60, or the whole grid).",
+        help="The total of trials to start (a new study: 60; a network without --strategy: 243; a grid: all).",
         show_default=False,
     ),
 ]

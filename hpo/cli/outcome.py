@@ -1,8 +1,9 @@
 """What a search has found, for programs and for people."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 from hpo.cli.consoles import answers, printable
 from hpo.cli.output import shown
@@ -11,6 +12,9 @@ from hpo.progress import clock_time, states_in_words
 
 if TYPE_CHECKING:
     from hpo.study import Study
+
+_ERRORS: Final = 3
+"""Different errors that are told at the end of a search; `hpo show` tells all."""
 
 
 def outcome(study: "Study", seconds: float) -> dict[str, Any]:
@@ -23,8 +27,9 @@ def outcome(study: "Study", seconds: float) -> dict[str, Any]:
         "direction": spec.direction,
         **best_found(study),
         "trials": {state.value: count for state, count in seen.states.items()},
+        "failures": failures(study),
         "epochs": seen.epochs,
-        "epochs_saved": seen.trials * spec.targets.max_epochs - seen.epochs,
+        "epochs_saved": _epochs_saved(study),
         "seconds": seconds,
         "strategy": spec.strategy.name,
         "seed": spec.seed,
@@ -47,6 +52,26 @@ def best_found(study: "Study") -> dict[str, Any]:
     }
 
 
+def failures(study: "Study") -> list[dict[str, Any]]:
+    """Return the errors that trials failed with, the most frequent first: error, count, and a trial as example."""
+    from storage.queries import list_failures
+
+    return [asdict(failure) for failure in list_failures(study.database, study.record)]
+
+
+def _epochs_saved(study: "Study") -> int:
+    """Return how many more epochs the stopped trials would have trained, had each gone on as long as the longest.
+
+    What a pause or a failure left untrained is not saved; nor is what an objective that ends by itself never had.
+    """
+    from storage.queries import list_trials
+    from strategies import State
+
+    ended = list_trials(study.database, study.record, states=(State.COMPLETE, State.STOPPED))
+    longest = max((trial.epochs for trial in ended), default=0)
+    return sum(longest - trial.epochs for trial in ended if trial.state is State.STOPPED)
+
+
 def _test_metrics(study: "Study") -> dict[str, float] | None:
     from hpo.errors import HpoError
     from hpo.network_objective import NetworkObjective
@@ -60,13 +85,17 @@ def _test_metrics(study: "Study") -> dict[str, float] | None:
 
 def tell(found: Mapping[str, Any], study: "Study") -> None:
     """Tell a person what was found, what it took, where it is, and what may come next."""
+    from storage.studies import COMPLETE
+
     say = answers().print
     tell_best(found)
     seen = study.overview()
-    all_epochs = found["epochs"] + found["epochs_saved"]
-    share = f" ({found['epochs_saved'] / all_epochs:.0%})" if all_epochs else ""
+    trained, saved = found["epochs"], found["epochs_saved"]
+    if found["state"] != COMPLETE:
+        say("state      open: the search is not at its end")
     say(f"trials     {seen.trials:,} ({states_in_words(seen)})")
-    say(f"epochs     {found['epochs']:,} trained, {found['epochs_saved']:,} saved{share}")
+    tell_failures(found["failures"][:_ERRORS], study)
+    say(f"epochs     {trained:,} trained{f', {saved:,} saved ({saved / (trained + saved):.0%})' if saved else ''}")
     say(f"time       {clock_time(found['seconds'])}")
     say(f"history    {found['storage']}, view {found['view']}")
     say("next")
@@ -92,8 +121,24 @@ def tell_best(found: Mapping[str, Any]) -> None:
         say(f"test part  {shown(found['test'])}")
 
 
+def tell_failures(errors: Sequence[Mapping[str, Any]], study: "Study") -> None:
+    """Tell a person why trials failed, and how to see where."""
+    say = answers().print
+    if not errors:
+        return
+    say("failed")
+    for failure in errors:
+        say(f"  {failure['count']:,} × {printable(failure['error'])} (trial {failure['example']})")
+    example = str(errors[0]["example"])
+    say(f"  traceback: {next_command(study.database, 'trials', study.name, '--trial', example)}", soft_wrap=True)
+
+
 def _next(study: "Study", found: Mapping[str, Any]) -> Iterator[str]:
     """Yield the commands that are worth typing next."""
+    from storage.studies import COMPLETE
+
+    if found["state"] != COMPLETE:
+        yield next_command(study.database, "resume", study.name)
     yield next_command(study.database, "show", study.name)
     if found["value"] is not None:
         file = re.sub(r"[^\w.-]+", "_", study.name) + ".hpo"

@@ -15,7 +15,7 @@ from hpo.cli.options import (
     Timeout,
     TrialsToReach,
 )
-from hpo.cli.studies import interruptible, opened
+from hpo.cli.studies import bound_reached, interruptible, opened
 
 
 def resume(
@@ -49,7 +49,14 @@ def resume(
                 style="yellow",
             )
         targets = study.spec.targets
-        say(f"study {study.name}: {study.overview().trials:,} trials so far, seed {study.spec.seed}", style="bold")
+        seen = study.overview()
+        say(f"study {study.name}: {seen.trials:,} trials so far, seed {study.spec.seed}", style="bold")
         if study.record.state == COMPLETE and trials in (None, targets.n_trials) and budget in (None, targets.budget):
-            say(f"it is complete: for more, raise --trials above {targets.n_trials}")
+            reached = bound_reached(study, seen)
+            more = (
+                "every point of the grid has been tried"
+                if reached is None
+                else "for more, raise {} above {}".format(*reached)
+            )
+            say(f"it is complete: {more}")
         search(study, limits, form)

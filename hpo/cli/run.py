@@ -234,6 +234,8 @@ def _describe(data: "Data") -> None:
     counted = {"classification": f" into {data.outputs:,} classes", "multilabel": f" of {data.outputs:,} labels"}
     say(f"  data       {sum(rows):,} rows ({parts}), {data.inputs:,} features after preprocessing")
     say(f"  task       {data.task}{counted.get(data.task, '')}: {printable(data.target.name)}")
+    if data.task == "regression" and data.outputs > 1:
+        say("  errors     in standard deviations of each target")
     if data.source["weight"] is not None:
         say(f"  weight     {printable(data.source['weight'])}")
     if data.class_weights is not None:

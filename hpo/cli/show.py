@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hpo.cli.consoles import answers, printable
 from hpo.cli.options import Format, Formatted, Storage, StudyName
 from hpo.cli.output import shown, write_record
-from hpo.cli.studies import next_command, opened
+from hpo.cli.studies import bound_reached, next_command, opened
 
 if TYPE_CHECKING:
     from hpo.study import Study
@@ -32,7 +32,7 @@ def show(name: StudyName, *, storage: Storage = None, form: Formatted = Format.T
 def _facts(study: "Study", seen: "Overview") -> dict[str, Any]:
     from dataclasses import asdict
 
-    from storage.queries import list_failures
+    from hpo.cli.outcome import failures
 
     spec, best, seconds = study.spec, seen.best, seen.train_seconds
     return {
@@ -54,13 +54,14 @@ def _facts(study: "Study", seen: "Overview") -> dict[str, Any]:
         "best": None if best is None else {"trial": best.number, "value": best.value, "params": best.params},
         "workers": seen.workers,
         "running": [asdict(job) for job in seen.running],
-        "failures": [asdict(failure) for failure in list_failures(study.database, study.record)],
+        "failures": failures(study),
         "storage": study.database.shown_url,
         "view": study.record.view,
     }
 
 
 def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
+    from hpo.cli.outcome import tell_failures
     from hpo.progress import states_in_words
 
     say, targets = answers().print, study.spec.targets
@@ -78,7 +79,7 @@ def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
         say(f"speed      {per_second} epochs a second, {per_minute} trials a minute of training")
         say(f"training   {seen.train_seconds:,.1f} seconds, over all workers")
     _tell_running(seen)
-    _tell_failures(facts, study)
+    tell_failures(facts["failures"], study)
     say(f"history    {facts['storage']}, view {facts['view']}")
     say(f"next       {_next(study, seen)}", soft_wrap=True)
 
@@ -99,21 +100,13 @@ def _silence(job: "RunningJob") -> str:
     return f"; no sign of life for {job.since_seen:.0f} s" if job.since_seen > _STALE else ""
 
 
-def _tell_failures(facts: dict[str, Any], study: "Study") -> None:
-    say = answers().print
-    if not facts["failures"]:
-        return
-    say("failed")
-    for failure in facts["failures"]:
-        say(f"  {failure['count']:,} × {printable(failure['error'])} (trial {failure['example']})")
-    example = str(facts["failures"][0]["example"])
-    say(f"  traceback: {next_command(study.database, 'trials', study.name, '--trial', example)}", soft_wrap=True)
-
-
 def _next(study: "Study", seen: "Overview") -> str:
     from storage.studies import COMPLETE
 
     if seen.state != COMPLETE:
         return next_command(study.database, "resume", study.name)
-    more = str(2 * seen.trials) if study.spec.targets.n_trials is not None else "N"
-    return next_command(study.database, "resume", study.name, "--trials", more)
+    reached = bound_reached(study, seen)
+    if reached is None:
+        return next_command(study.database, "best", study.name)
+    option, bound = reached
+    return next_command(study.database, "resume", study.name, option, str(2 * bound))

@@ -13,6 +13,7 @@ from hpo.cli.consoles import person
 if TYPE_CHECKING:
     from hpo.study import Study
     from storage.database import Database
+    from storage.queries import Overview
 
 
 @contextmanager
@@ -38,6 +39,20 @@ def interruptible(study: "Study") -> Iterator[None]:
         raise typer.Exit(130) from None
     finally:
         study.database.close()
+
+
+def bound_reached(study: "Study", seen: "Overview") -> tuple[str, int] | None:
+    """Return the option that a complete study would have to raise to go on, and its value now.
+
+    None when the searcher is at its end: every point of a grid has been tried.
+    """
+    from strategies import State
+
+    targets = study.spec.targets
+    all_started = targets.n_trials is not None and seen.trials >= targets.n_trials
+    if targets.budget is not None and (seen.states.get(State.PAUSED) or not all_started):
+        return "--budget", targets.budget
+    return ("--trials", seen.trials) if all_started else None
 
 
 def local_time(seconds: float) -> str:

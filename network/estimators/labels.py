@@ -110,7 +110,10 @@ class Labels:
             by_class = rows.sum() / (np.count_nonzero(totals) * np.where(totals > 0, totals, 1))
         else:
             raise NetworkError(f"class_weight is {class_weight!r}, but must be None, 'balanced' or a dict by class.")
-        return rows * by_class[numbers]
+        counted: Array = rows * by_class[numbers]
+        if not counted.any():
+            raise NetworkError("class_weight leaves every row a weight of 0: give a class that y holds more than 0.")
+        return counted
 
     def _by_class(self, class_weight: Mapping[Any, Any]) -> Array:
         names = self.classes.tolist()

@@ -3,7 +3,7 @@
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from math import inf
+from math import ceil, inf
 from numbers import Integral
 from typing import Any, Final
 
@@ -153,9 +153,9 @@ class MLP(Savable, BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn com
         return Architecture(inputs=examples.x.shape[1], outputs=outputs, **settings)
 
     def _settings(self, kind: type[Architecture | Member]) -> dict[str, Any]:
-        """Return the estimator's settings that are fields of `kind`."""
-        values = {item.name: getattr(self, item.name, None) for item in fields(kind)}
-        return {name: value for name, value in values.items() if value is not None}
+        """Return the estimator's settings that are fields of `kind`, but for a schedule of None."""
+        shared = {item.name for item in fields(self)} & {item.name for item in fields(kind)}
+        return {name: getattr(self, name) for name in shared if name != "schedule" or self.schedule is not None}
 
     def _standardization(self, name: str, values: Array, weights: Array | None) -> Standardization:
         if self.standardize:
@@ -169,7 +169,7 @@ class MLP(Savable, BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn com
         if not self.early_stopping:
             return TrainingData(scaling.apply(examples.x), examples.y, weights=examples.weights)
         check_range("validation_fraction", self.validation_fraction, 0, 1, open_low=True)
-        by_class = architecture.loss == "cross_entropy" and np.unique(examples.y, return_counts=True)[1].min() > 1
+        by_class = architecture.loss == "cross_entropy" and _divisible(examples.y, self.validation_fraction)
         trained, held_out = train_test_split(
             np.arange(len(examples.x)),
             test_size=self.validation_fraction,
@@ -197,3 +197,10 @@ class MLP(Savable, BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn com
         metrics = "".join(f", validation {name} {value:.6g}" for name, value in epoch.metrics.items())
         of_start = f"start {start}, " if self.n_starts > 1 else ""
         print(f"{of_start}epoch {epoch.epoch}: training loss {epoch.loss:.6g}{metrics}")  # noqa: T201 - `verbose` asks
+
+
+def _divisible(classes: Array, fraction: float) -> bool:
+    """Tell whether this fraction of the rows, and the rest, can each have a row of every class."""
+    counts = np.unique(classes, return_counts=True)[1]
+    held_out = ceil(fraction * len(classes))
+    return bool(counts.min() > 1 and len(counts) <= min(held_out, len(classes) - held_out))

@@ -58,7 +58,8 @@ class BatchNormalization(Layer):
         np.square(centred, out=y)
         sum_by_channel(y, row, inverse)
         np.multiply(inverse, 1 / count, out=inverse)
-        self._gather(room, mean, inverse, count)
+        if count > 1:  # a single row tells nothing of the spread
+            self._gather(room, mean, inverse, count)
         self._invert(inverse)
         np.multiply(scales, inverse, out=factors)
         np.multiply(centred, spread(factors, row), out=y)
@@ -113,8 +114,8 @@ class BatchNormalization(Layer):
         np.reciprocal(variance, out=variance)
 
     def _gather(self, room: Room, mean: Array, variance: Array, count: int) -> None:
-        """Move the running moments towards those of a minibatch; one value alone tells no more than its variance, 0."""
-        unbiased = count / max(count - 1, 1)
+        """Move the running moments towards those of a minibatch of several values."""
+        unbiased = count / (count - 1)
         for running, moment, correction in zip(room.statistics, (mean, variance), (1.0, unbiased), strict=True):
             np.multiply(running, 1 - self.momentum, out=running)
             np.multiply(moment, self.momentum * correction, out=room.remembered[2])

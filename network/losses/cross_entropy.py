@@ -93,7 +93,7 @@ def _hits(outputs: Array, classes: Array) -> Array:
     argmax costs as much as everything else in an evaluation, and is needed only where outputs are equal, or NaN.
     """
     largest = np.maximum.reduce(outputs, axis=-1)
-    if np.count_nonzero(outputs == largest[..., None]) != largest.size:
+    if np.isnan(largest).any() or np.count_nonzero(outputs == largest[..., None]) != largest.size:
         first: Array = outputs.argmax(axis=-1) == classes
         return first
     hits: Array = outputs[:, np.arange(len(classes)), classes] == largest

@@ -31,6 +31,7 @@ def test_several_targets(kind, here, capsys):
     single = command_here(capsys, *run, "--target", first, "--target", second, "--name", "single")
     outcomes = [json.loads(said.out) for said in (joined, single)]
     assert f": {first}, {second}" in joined.err
+    assert ("in standard deviations of each target" in joined.err) == (kind == "numbers")
     for name in ("metric", "value", "params", "test"):
         assert outcomes[0][name] == outcomes[1][name] is not None
 
@@ -38,8 +39,29 @@ def test_several_targets(kind, here, capsys):
     header, *rows = csv.reader(io.StringIO(command_here(capsys, "predict", "best.hpo", "table.csv").out))
     assert header == [first, second]
     assert rows == [[str(value) for value in row] for row in load_model("best.hpo").predict("table.csv").tolist()]
+    asked = command_here(capsys, "predict", "best.hpo", "table.csv", "--proba")
+    if kind == "numbers":
+        assert asked.code == 2
+        assert "has no probabilities" in asked.err
+    else:
+        header, *rows = csv.reader(io.StringIO(asked.out))
+        assert header == [first, second]
+        expected = load_model("best.hpo").predict_proba("table.csv")
+        assert rows == [[str(value) for value in row] for row in expected.tolist()]
     if kind == "labels":
+        header, *rows = csv.reader(io.StringIO(command_here(capsys, "predict", "best.hpo", "table.csv").out))
         assert [set(column) for column in zip(*rows, strict=True)] == [{"yes", "no"}, {"True", "False"}]
+
+
+def test_probabilities_of_classes_have_a_column_each(here, capsys):
+    """`hpo predict --proba` writes a column for each class, named target=class, whose rows sum to 1."""
+    table("classes").to_csv("table.csv", index=False)
+    assert command_here(capsys, "run", "table.csv", "--target", "kind", "--drop", WEIGHT, *SMALL).code == 0
+    assert command_here(capsys, "best", "table", "--save", "best.hpo").code == 0
+    header, *rows = csv.reader(io.StringIO(command_here(capsys, "predict", "best.hpo", "table.csv", "--proba").out))
+    model = load_model("best.hpo")
+    assert header == [f"kind={label}" for label in model.target.classes]
+    assert all(abs(sum(map(float, row)) - 1) < 1e-5 for row in rows)
 
 
 def test_weight_and_balance(here, capsys):

@@ -9,6 +9,7 @@ import pytest
 from command_line import command, command_here
 from sklearn.datasets import load_iris
 
+from hpo import Float, Space, create_study
 from hpo.cli.main import app
 
 ASKED = ("run", "iris", "--trials", 6, "--max-epochs", 3, "--jobs", 1, "--seed", 5)
@@ -37,6 +38,14 @@ def here(ran, monkeypatch):
     monkeypatch.chdir(ran[0])
     monkeypatch.delenv("HPO_STORAGE", raising=False)
     return ran[0]
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """An empty folder, as the current one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HPO_STORAGE", raising=False)
+    return tmp_path
 
 
 @pytest.fixture
@@ -196,6 +205,38 @@ def test_what_comes_next_can_be_typed(here, capsys):
         assert program == "hpo"
         assert command_here(capsys, *arguments).code == 0
     assert (here / "my_wine.hpo").exists()
+
+
+def test_a_search_left_half_way(empty, capsys):
+    """What is told of a search that is not at its end says so, and how to go on; nothing is saved by it yet."""
+    from hpo.cli.outcome import outcome, tell
+
+    study = create_study("half", space=Space(x=Float(0, 1)), max_epochs=5, n_trials=2)
+    study.tell(study.ask(), [0.5, 0.4])
+    found = outcome(study, 1.0)
+    tell(found, study)
+    said = capsys.readouterr().out
+    assert "state      open" in said
+    assert said.partition("next\n")[2].splitlines()[0].strip() == "hpo resume half"
+    assert found["epochs_saved"] == 0
+    study.database.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "advice", "following"),
+    [
+        (("--trials", 3), "raise --trials above 3", "--trials 6"),
+        (("--trials", 6, "--budget", 7), "raise --budget above 7", "--budget 14"),
+        (("--strategy", "grid+full", "--space", "space.toml"), "every point of the grid", "hpo best"),
+    ],
+)
+def test_what_a_complete_search_lacks(empty, capsys, options, advice, following):
+    """`resume` and `show` name the bound that a complete search has reached, be it trials, epochs, or the grid's end."""
+    (empty / "space.toml").write_text('[space]\nhidden = {type = "choice", values = [4, 8]}\n')
+    quick = ("--jobs", 1, "--backend", "threading")
+    assert command_here(capsys, "run", "iris", "--max-epochs", 3, "--seed", 1, *quick, *options).code == 0
+    assert advice in command_here(capsys, "resume", "iris", *quick).err
+    assert following in command_here(capsys, "show", "iris").out.partition("next ")[2]
 
 
 def test_more_trials(ran, tmp_path, capsys, monkeypatch):

@@ -101,9 +101,9 @@ def test_a_metric_and_a_direction(run, capsys):
 
 
 def test_a_generator_is_at_its_end(run):
-    """A generator that returns after four values has trained four epochs."""
+    """A generator that returns after four values has trained four epochs, and nothing was saved by that."""
     _, found = run("train.py:learning", "--trials", 2)
-    assert (found["epochs"], found["epochs_saved"]) == (8, 192)
+    assert (found["epochs"], found["epochs_saved"]) == (8, 0)
 
 
 def test_an_endless_generator(run):
@@ -157,13 +157,23 @@ def test_every_trial_fails(run, capsys, name, error):
     """When no trial has a value, the exit code is 1, and why each failed is told without control characters."""
     said, found = run(f"train.py:{name}", "--trials", 3)
     assert said.code == 1
-    assert (found["value"], found["trials"]) == (None, {"failed": 3})
+    assert (found["value"], found["trials"], found["epochs_saved"]) == (None, {"failed": 3}, 0)
+    assert sum(failure["count"] for failure in found["failures"]) == 3
     told = command_here(capsys, "show", "train")
     assert "3 × " in told.out
     assert error in told.out
     assert "\x1b" not in told.out
     assert command_here(capsys, "best", "train").code == 2
     assert command_here(capsys, "trials", "train", "--best-first").code == 0
+
+
+def test_a_run_tells_why_trials_failed(folder, capsys):
+    """The outcome for people names the most frequent errors, and the command that shows a traceback."""
+    told = command_here(
+        capsys, "run", "train.py:always", "--space", "space.toml", "--trials", 3, "-j", 1, "--backend", "threading"
+    ).out
+    assert "3 × RuntimeError: always" in told
+    assert "hpo trials train --trial 0" in told
 
 
 def test_an_objective_that_kills_its_process(folder):

@@ -149,7 +149,7 @@ def test_a_file_cut_off_anywhere_or_continued_is_noticed(saved, tmp_path):
     ("change", "said"),
     [
         ({"version": VERSION + 1}, f"format {VERSION + 1}.*reads up to {VERSION}.*Update"),
-        ({"format": "recipe"}, "no model, but 'recipe'"),
+        ({"format": "recipe"}, "no model, but 'recipe': load it with what saved it.*hpo best --save"),
         ({"layers": [9]}, "cannot be read as a model.*weights_"),
         ({"layers": 9}, "cannot be read as a model"),
         ({"target": {"task": "sorting"}}, "cannot be read as a model.*sorting"),

@@ -17,15 +17,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from network import LOSSES, Architecture, Convolution, Member, NetworkError
+from network import INITIALIZERS, LOSSES, Architecture, Convolution, Member, NetworkError
 from network.estimators import MLPClassifier, MLPRegressor, Perceptron
 from network.estimators.mlp import MLP
 from network.fitting import seeds_of_starts
+from network.randomness import Purpose, generator
 from network.schedules import Cosine
 
 ESTIMATORS = (MLPClassifier, MLPRegressor, Perceptron)
 NETWORKS = (MLPClassifier, MLPRegressor)
 CLASSIFIERS = (MLPClassifier, Perceptron)
+
+SHARED = {item.name for kind in (Architecture, Member) for item in fields(kind)}
 
 WEIGHTS_AS_REPETITIONS = "check_sample_weight_equivalence_on_dense_data"
 
@@ -144,6 +147,30 @@ def test_partial_fit_is_fit_in_pieces(kind):
     assert pieces.n_iter_ == later.n_iter_ == whole.n_iter_ == 5
     again = later.fit(x, y)  # anew
     assert again.n_iter_ == 3
+
+
+@pytest.mark.parametrize("pieces", [(1, 5), (3, 1, 3), (4, 4)], ids=str)
+def test_adam_counts_the_steps_of_pieces_of_any_size(pieces):
+    """A linear network's weight after pieces of different length is that of textbook Adam after as many steps."""
+    x, y = np.array([[2.0]]), np.array([1.0])
+    estimator = MLPRegressor((), batch_size=1, standardize=False, learning_rate=0.01, dtype="float64", random_state=0)
+    weight = bias = None
+    moments, steps = np.zeros((2, 2)), 0
+    for piece in pieces:
+        estimator.partial_fit(np.repeat(x, piece, axis=0), np.repeat(y, piece))
+        if weight is None:
+            member_seed = estimator._seed
+            rng = generator(member_seed, Purpose.INITIAL_PARAMETERS)
+            weight, bias = INITIALIZERS["glorot_uniform"].draw(rng, (1, 1), 1, 1)[0, 0], 0.0
+        for _ in range(piece):
+            steps += 1
+            error = 2 * (weight * 2.0 + bias - 1.0)
+            gradient = np.array([2.0 * error, error])
+            moments = np.array([[0.9], [0.999]]) * moments + np.array([0.1 * gradient, 0.001 * gradient**2])
+            corrected = moments / np.array([[1 - 0.9**steps], [1 - 0.999**steps]])
+            weight, bias = np.array([weight, bias]) - 0.01 * corrected[0] / (np.sqrt(corrected[1]) + 1e-8)
+    np.testing.assert_allclose(estimator.weights_[0][0], weight, rtol=1e-9)
+    np.testing.assert_allclose(estimator.weights_[0][1], bias, rtol=1e-9)
 
 
 @over(NETWORKS)
@@ -311,6 +338,14 @@ def test_early_stopping_keeps_the_best_epoch(kind, monitor):
     assert kind().fit(x, y).validation_curve_ == []
 
 
+@pytest.mark.parametrize("fraction", [0.1, 0.95])
+def test_rows_are_held_out_without_classes_where_there_are_too_few(fraction):
+    """Neither 3 held-out rows nor 1 left for training have one of each of 10 classes: any will do."""
+    x, _ = problem(MLPClassifier, 30)
+    fitted = MLPClassifier(max_epochs=2, early_stopping=True, validation_fraction=fraction).fit(x, np.arange(30) % 10)
+    assert len(fitted.validation_curve_) == 2
+
+
 @over(NETWORKS)
 def test_the_best_of_several_starts_is_kept(kind):
     """With `n_starts` the result is that of one of the starts alone: of that with the lowest loss."""
@@ -365,6 +400,22 @@ def test_what_is_wrong_is_said(kind):
         kind().fit(x, y, np.zeros(len(x)))
     with pytest.raises(NotFittedError):
         kind().predict(x)
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        (kind, item.name)
+        for kind in NETWORKS
+        for item in fields(kind)
+        if item.name in SHARED and getattr(kind(), item.name) is not None
+    ],
+)
+def test_none_is_no_default(kind, setting):
+    """A setting of the network's own whose default is not None refuses None, rather than take another's default."""
+    x, y = problem(kind)
+    with pytest.raises(NetworkError, match="None"):
+        kind(**{setting: None}).fit(x, y)
 
 
 @pytest.mark.parametrize(
@@ -425,6 +476,7 @@ def test_what_is_wrong_with_classes_is_said():
     for wrong, targets, message in (
         ({"class_weight": {7: 1}}, y, "class_weight has 7, which is none of the classes"),
         ({"class_weight": {0: -1}}, y, r"class_weight\[0\] is -1"),
+        ({"class_weight": dict.fromkeys(range(3), 0)}, y, "every row a weight of 0"),
         ({"class_weight": "even"}, y, "class_weight is 'even'"),
         ({"class_weight": "balanced"}, labels, "one class a row"),
     ):

@@ -379,6 +379,13 @@ def test_a_member_that_diverged_says_so_and_harms_no_other(name, outputs, bad):
         assert scores[metric][0] == scores[metric][2] == one_score(name, z, targets, metric)
 
 
+def test_ties_count_alike_beside_a_member_that_diverged():
+    """A member that puts out the same for both classes is as accurate as alone: NaNs equal nothing, not even twice."""
+    z, targets = np.zeros((4, 2)), targets_of("cross_entropy", np.array([0, 1, 1, 1]), 2)
+    scores = LOSSES["cross_entropy"].metrics(np.stack([z, np.full_like(z, np.nan)]), targets, ["accuracy"])
+    assert scores["accuracy"][0] == one_score("cross_entropy", z, targets, "accuracy") == 0.25
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_an_unknown_metric_is_refused(name):
     """The message lists those that there are."""
