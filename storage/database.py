@@ -197,7 +197,12 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         # Autocommit in the driver: BEGIN is ours to say.
         settings["connect_args"] = {"isolation_level": None, "timeout": _READING}
-    engine = sa.create_engine(url, **settings)
+    try:
+        engine = sa.create_engine(url, **settings)
+    except ModuleNotFoundError as error:
+        raise StorageError(
+            f"{url.drivername} needs the Python package {error.name}, which is not installed: pip install {error.name}"
+        ) from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -112,6 +112,13 @@ def test_what_is_no_place_for_a_database_is_named(url, message, tmp_path, monkey
     refused(url, message, tmp_path, create=True)
 
 
+def test_a_missing_driver_is_named(monkeypatch):
+    """A database whose driver is not installed says which package it is, and how to get it."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not installed
+    with pytest.raises(StorageError, match=r"needs the Python package psycopg, which is not .*: pip install psycopg"):
+        Database("postgresql+psycopg://somebody@localhost/hpo")
+
+
 def test_a_password_is_not_shown():
     """Messages show a URL without its password."""
     with pytest.raises(StorageError) as caught:
