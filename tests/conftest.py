@@ -1,5 +1,6 @@
 """What holds for every test: one that measures has the machine to itself, also when others run side by side."""
 
+import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -42,4 +43,6 @@ def _room(place: Path, *, alone: bool) -> Iterator[None]:
         fcntl.flock(gate, fcntl.LOCK_EX)  # who wants to be alone waits inside the gate, so nobody passes by
         fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         fcntl.flock(gate, fcntl.LOCK_UN)
+        if alone:
+            os.sync()  # an installation just before may still be on its way to the disk
         yield
