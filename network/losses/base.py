@@ -87,13 +87,16 @@ class Loss(ABC):
             counted = weights > 0
             outputs, targets, weights = outputs[:, counted], targets[counted], weights[counted].astype(np.float64)
             weights /= weights.sum()
-        targets = _rows_contiguous(targets[None])[0]
+        if not targets.T.flags.c_contiguous:
+            targets = _rows_contiguous(targets[None])[0]
         members = max(1, BLOCK_VALUES // max(1, targets.size))
         with np.errstate(all="ignore"):
             blocks = [
-                self._block_metrics(_rows_contiguous(outputs[start : start + members]), targets, names, weights)
+                self._block_metrics(outputs[start : start + members], targets, names, weights)
                 for start in range(0, len(outputs), members)
             ]
+        if len(blocks) == 1:
+            return blocks[0]
         return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 
     @abstractmethod
@@ -112,13 +115,14 @@ class Loss(ABC):
     ) -> dict[str, Array]:
         members, rows, width = outputs.shape
         losses = aligned_zeros(members, (rows,), outputs.dtype)
-        two = aligned_zeros(2 * members, (width, rows), outputs.dtype).mT
-        overwritten, gradient = two[:members], two[members:]
-        overwritten[...] = outputs
+        three = aligned_zeros(3 * members, (width, rows), outputs.dtype).mT
+        given, overwritten, gradient = three[:members], three[members : 2 * members], three[2 * members :]
+        given[...] = outputs
+        overwritten[...] = given
         self._gradient(overwritten, targets, gradient, losses)
         loss = mean(losses, weights)
         return {
-            name: loss if name in self.names_of_loss else self._metric(name, outputs, targets, weights)
+            name: loss if name in self.names_of_loss else self._metric(name, given, targets, weights)
             for name in names
         }
 

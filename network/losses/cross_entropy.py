@@ -80,11 +80,12 @@ class CrossEntropy(Loss):
 
     def _metric(self, name: str, outputs: Array, targets: Array, weights: Array | None) -> Array:
         classes = targets.argmax(axis=-1)
+        if name == "accuracy":
+            return mean(_hits(outputs, classes), weights)
         of_class = classes[:, None] == np.arange(outputs.shape[-1])
         if name == "roc_auc":
             return roc_auc(self.predictions(outputs), of_class, weights)
-        hits = _hits(outputs, classes)
-        return mean(hits, weights) if name == "accuracy" else balanced_accuracy(hits, of_class, weights)
+        return balanced_accuracy(_hits(outputs, classes), of_class, weights)
 
 
 def _hits(outputs: Array, classes: Array) -> Array:
