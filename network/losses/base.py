@@ -122,8 +122,7 @@ class Loss(ABC):
         self._gradient(overwritten, targets, gradient, losses)
         loss = mean(losses, weights)
         return {
-            name: loss if name in self.names_of_loss else self._metric(name, given, targets, weights)
-            for name in names
+            name: loss if name in self.names_of_loss else self._metric(name, given, targets, weights) for name in names
         }
 
 
