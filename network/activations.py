@@ -22,9 +22,6 @@ class Activation(ABC):
     reads_input: ClassVar[bool] = False
     """Whether `backward` needs z as well as a."""
 
-    noisy: ClassVar[bool] = False
-    """Whether training uses the passes with noise of NoisyReLU instead of these."""
-
     differentiable: ClassVar[bool] = True
     """Whether there is a gradient to train with."""
 
@@ -88,7 +85,6 @@ class NoisyReLU(Activation):
     """
 
     reads_input = True
-    noisy = True
 
     def forward(self, z: Array, a: Array) -> None:
         z.clip(0.0, inf, a)
