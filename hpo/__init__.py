@@ -115,13 +115,22 @@ if TYPE_CHECKING:
         Int as Int,
     )
     from strategies import (
+        Loss as Loss,
+    )
+    from strategies import (
         Params as Params,
     )
     from strategies import (
         Patience as Patience,
     )
     from strategies import (
+        Proposal as Proposal,
+    )
+    from strategies import (
         Random as Random,
+    )
+    from strategies import (
+        RecordedSpace as RecordedSpace,
     )
     from strategies import (
         Resume as Resume,
@@ -181,8 +190,8 @@ _HOMES: Final = {
     "network.estimators": "MLPClassifier MLPRegressor Perceptron",
     "storage.queries": "Overview TrialRecord",
     "strategies": (
-        "DONE WAIT Choice Float Full Grid History Int Params Patience Random Resume Scheduler Searcher Space Start "
-        "State Stop Stopper Strategy SuccessiveHalving Trial parse_strategy"
+        "DONE WAIT Choice Float Full Grid History Int Loss Params Patience Proposal Random RecordedSpace Resume "
+        "Scheduler Searcher Space Start State Stop Stopper Strategy SuccessiveHalving Trial parse_strategy"
     ),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -10,7 +10,7 @@ from storage.codec import FORMAT, digest
 from storage.prepared import run, to_json
 from storage.studies import StudyRecord
 from storage.work import Moment, Progress, Report
-from strategies import Planned, State, Stop, trial_seed
+from strategies import Planned, State, Stop, told, trial_seed
 
 KEPT_BEST: Final = 5
 """Ended trials whose checkpoints are kept: the best ones."""
@@ -68,7 +68,7 @@ def write_ends(moment: Moment, reports: Sequence[Report]) -> None:
             "end": len(report.progress.curve),
             "now": moment.now,
             "finished": moment.now if report.outcome.ended else None,
-            "reason": to_json(report.stop_reason),
+            "reason": to_json(told(report.stop_reason, study.spec.sign) if report.stop_reason else None),
             "message": report.error,
             "trace": report.traceback,
             "rev": moment.revision,
@@ -93,7 +93,7 @@ def write_decisions(
     study = moment.study
     for plan in decided:
         if isinstance(plan, Stop):
-            why = {"reason": to_json(dict(plan.reason)), "now": moment.now, "rev": moment.revision}
+            why = {"reason": to_json(told(plan.reason, study.spec.sign)), "now": moment.now, "rev": moment.revision}
             stopped.append({"study": study.id, "trial": plan.trial} | why)
             continue
         job = plan.job
@@ -140,7 +140,7 @@ def _job_row(moment: Moment, plan: Planned) -> dict[str, Any]:
         "bracket": job.bracket,
         "rung": job.rung,
         "seen": job.seen,
-        "reason": to_json(dict(plan.reason)),
+        "reason": to_json(told(plan.reason, moment.study.spec.sign)),
         "decided_at": moment.now,
         "decided_revision": moment.revision,
         "revision": moment.revision,

@@ -36,7 +36,15 @@ next_revision = (
     sa.update(studies)
     .where(studies.c.id == _id)
     .values(revision=studies.c.revision + 1)
-    .returning(studies.c.revision, studies.c.state, studies.c.n_trials, studies.c.max_epochs, studies.c.budget)
+    .returning(
+        studies.c.revision,
+        studies.c.state,
+        studies.c.n_trials,
+        studies.c.max_epochs,
+        studies.c.budget,
+        studies.c.tolerance,
+        studies.c.queue,
+    )
 )
 complete_study = sa.update(studies).where(studies.c.id == _id).values(state="complete", ended_at=sa.bindparam("now"))
 revision = sa.select(studies.c.revision).where(studies.c.id == _id)

@@ -11,7 +11,7 @@ from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound
 from storage.tables import studies, trials
 from storage.views import create_view, view_name
-from strategies import Space, State, Strategy, Targets
+from strategies import Params, Space, State, Strategy, Targets
 from strategies.spelling import nearest
 
 Direction = Literal["minimize", "maximize"]
@@ -35,6 +35,8 @@ class StudySpec:
     metric: str = "value"
     parallelism: int | None = None
     job_order: JobOrder = "reproducible"
+    chosen: str | None = None
+    """Why the strategy was chosen for it, in a sentence; None when the user chose."""
 
     @property
     def sign(self) -> float:
@@ -101,6 +103,9 @@ def create_study(database: Database, spec: StudySpec) -> StudyRecord:
             "n_trials": spec.targets.n_trials,
             "max_epochs": spec.targets.max_epochs,
             "budget": spec.targets.budget,
+            "tolerance": spec.targets.tolerance,
+            "queue": list(spec.targets.queue) or None,
+            "chosen": spec.chosen,
             "state": OPEN,
             "revision": 0,
             "created_at": database.now(connection),
@@ -136,6 +141,17 @@ def extend_study(
         with database.write() as connection:
             changes["revision"] = studies.c.revision + 1
             connection.execute(sa.update(studies).where(studies.c.id == record.id).values(changes))
+    return load_study(database, record.spec.name)
+
+
+def enqueue(database: Database, record: StudyRecord, params: Params) -> StudyRecord:
+    """Add a point of the study's space to those that are tried before any other."""
+    with database.write() as connection:
+        row = connection.execute(sa.select(studies.c.queue).where(studies.c.id == record.id)).one_or_none()
+        if row is None:
+            raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
+        changes = {"queue": [*(row.queue or ()), params], "revision": studies.c.revision + 1}
+        connection.execute(sa.update(studies).where(studies.c.id == record.id).values(changes))
     return load_study(database, record.spec.name)
 
 
@@ -195,10 +211,11 @@ def _record(row: Row[Any]) -> StudyRecord:
         strategy=Strategy.from_dict(row.strategy),
         objective=row.objective,
         seed=row.seed,
-        targets=Targets(row.max_epochs, row.n_trials, row.budget),
+        targets=Targets(row.max_epochs, row.n_trials, row.budget, row.tolerance, tuple(row.queue or ())),
         direction=row.direction,
         metric=row.metric,
         parallelism=row.parallelism,
         job_order=row.job_order,
+        chosen=row.chosen,
     )
     return StudyRecord(row.id, spec, row.view, row.state, row.created_at, row.ended_at)

@@ -34,7 +34,9 @@ from strategies import (
 def knowledge_of(study: StudyRecord) -> "Knowledge":
     """Return the kind of knowledge that decisions of the study need, empty as yet."""
     spec = study.spec
-    return LedgerCopy(study.id, spec) if looks_back(spec.strategy, spec.targets) else TallyCopy(study.id, spec)
+    return (
+        LedgerCopy(study.id, spec) if looks_back(spec.strategy, spec.space, spec.targets) else TallyCopy(study.id, spec)
+    )
 
 
 class Knowledge(ABC):
@@ -48,7 +50,9 @@ class Knowledge(ABC):
 
     def catch_up(self, connection: Connection, study: Row[Any]) -> None:
         """Bring it up to the revision before `study.revision`, with the study's targets."""
-        self._catch_up(connection, study.revision - 1, Targets(study.max_epochs, study.n_trials, study.budget))
+        queue = tuple(from_json(study.queue) or ())
+        targets = Targets(study.max_epochs, study.n_trials, study.budget, study.tolerance, queue)
+        self._catch_up(connection, study.revision - 1, targets)
         self.revision = study.revision - 1
 
     @abstractmethod
@@ -104,7 +108,7 @@ class LedgerCopy(Knowledge):
     def forget(self) -> None:
         spec = self._spec
         self.revision = -1
-        self._ledger = Ledger(spec.strategy, spec.space, spec.seed, spec.targets, spec.lag)
+        self._ledger = Ledger(spec.strategy, spec.space, spec.seed, spec.targets, spec.lag, int(spec.sign))
 
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
         ledger = self._ledger
@@ -162,7 +166,7 @@ class TallyCopy(Knowledge):
 
     def forget(self) -> None:
         spec = self._spec
-        self._tally = Tally(spec.strategy, spec.space, spec.seed, spec.targets)
+        self._tally = Tally(spec.strategy, spec.space, spec.seed, spec.targets, int(spec.sign))
         self._params: dict[int, Params] = {}
 
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:  # noqa: ARG002 - counted anew

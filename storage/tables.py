@@ -9,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA: Final = "0001"
+SCHEMA: Final = "0002"
 """The newest migration: the schema this program reads and writes."""
 
 VERSION_TABLE: Final = "hpo_alembic_version"
@@ -47,6 +47,9 @@ studies = sa.Table(
     sa.Column("revision", _Int, nullable=False),
     sa.Column("created_at", _Real, nullable=False),
     sa.Column("ended_at", _Real),
+    sa.Column("tolerance", _Real, comment="it ends when another trial can be expected to improve by less"),
+    sa.Column("queue", sa.JSON(none_as_null=True), comment="first guesses: points tried before any other"),
+    sa.Column("chosen", _Text, comment="why its strategy was chosen for it, in a sentence"),
     sqlite_autoincrement=True,  # the id of a deleted study is never another's: a worker of the old one would be misled
 )
 
@@ -133,6 +136,23 @@ checkpoints = sa.Table(
     sa.Column("format", _Text, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
     sa.Column("sha256", _Text, nullable=False),
+    sa.ForeignKeyConstraint(["study_id", "trial"], ["trials.study_id", "trials.number"], ondelete="CASCADE"),
+)
+
+confirmations = sa.Table(
+    "confirmations",
+    metadata,
+    _study_key(),
+    sa.Column("trial", sa.Integer, primary_key=True),
+    sa.Column("repeat", sa.Integer, primary_key=True, comment="0, 1, 2 …: trained again from a fresh seed"),
+    sa.Column("seed", _Int, nullable=False),
+    sa.Column("epochs", sa.Integer, nullable=False),
+    sa.Column("value", _Real, comment="the best of its curve"),
+    sa.Column("best_epoch", sa.Integer),
+    sa.Column("metrics", sa.JSON(none_as_null=True), comment="whatever else was measured after that epoch"),
+    sa.Column("error", _Text, comment="why it failed, in one line"),
+    sa.Column("seconds", _Real, nullable=False),
+    sa.Column("confirmed_at", _Real, nullable=False),
     sa.ForeignKeyConstraint(["study_id", "trial"], ["trials.study_id", "trials.number"], ondelete="CASCADE"),
 )
 

@@ -5,6 +5,8 @@ from strategies.base import (
     WAIT,
     Decision,
     Done,
+    Loss,
+    Proposal,
     Reason,
     Resume,
     Scheduler,
@@ -13,11 +15,13 @@ from strategies.base import (
     Stop,
     Stopper,
     Wait,
+    told,
 )
 from strategies.engine import Ledger
 from strategies.errors import Exhausted, HpoError, SpaceError, StrategyError
 from strategies.parameters import Choice, Float, Int, Parameter
-from strategies.planning import Job, Plan, Planned, Targets, plan_next, trial_rng, trial_seed
+from strategies.planning import Job, Plan, Planned, Targets, job_rng, plan_next, trial_rng, trial_seed
+from strategies.recorded import RecordedSpace
 from strategies.registry import STRATEGIES, Entry, find, names, table
 from strategies.schedulers.full import Full
 from strategies.schedulers.halving import SuccessiveHalving
@@ -46,13 +50,16 @@ __all__ = [
     "Int",
     "Job",
     "Ledger",
+    "Loss",
     "Parameter",
     "Params",
     "Patience",
     "Plan",
     "Planned",
+    "Proposal",
     "Random",
     "Reason",
+    "RecordedSpace",
     "Resume",
     "Scheduler",
     "Searcher",
@@ -71,11 +78,13 @@ __all__ = [
     "Value",
     "Wait",
     "find",
+    "job_rng",
     "looks_back",
     "names",
     "parse_strategy",
     "plan_next",
     "table",
+    "told",
     "trial_rng",
     "trial_seed",
 ]

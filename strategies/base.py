@@ -1,8 +1,8 @@
 """The three contracts of a strategy, and the decisions they may take.
 
 A strategy is a pure function from history to decision: no I/O, no clock, no state, and no random number but from the
-generator it is handed. Searcher, scheduler and stopper combine freely: a searcher never asks how long a trial trains, a
-scheduler never reads params, a stopper sees one curve at a time.
+generator it is handed (or, for a stream of the whole study, from `history.seed`). Searcher, scheduler and stopper combine
+freely: a searcher never asks how long a trial trains, a stopper sees one curve at a time.
 
 Every member is a frozen dataclass whose fields are its settings, of types that JSON knows; so a strategy can be stored
 with its study and made again from it. Values are "lower is better" throughout; direction is turned at the border.
@@ -11,6 +11,7 @@ with its study and made again from it. Values are "lower is better" throughout; 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
@@ -20,15 +21,42 @@ if TYPE_CHECKING:
     from strategies.trial import History, Params, Trial
 
 Reason = Mapping[str, Any]
-"""Why a decision was taken, for people and SQL: JSON values only."""
+"""Why a decision was taken, for people and SQL: JSON values only, with every value of the objective as a `Loss`."""
+
+
+class Loss(float):
+    """A value of the objective in a reason: lower is better here; written down, it is in the user's own direction."""
+
+    __slots__ = ()
+
+
+def told(reason: Reason, sign: float) -> dict[str, Any]:
+    """Return a reason as it is told: every `Loss` times `sign`, in the user's own direction; no number for infinity."""
+    return {key: _told(value, sign) for key, value in reason.items()}
+
+
+def _told(value: Any, sign: float) -> Any:
+    if isinstance(value, float):
+        return float(sign * value if isinstance(value, Loss) else value) if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return told(value, sign)
+    return [_told(item, sign) for item in value] if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a searcher proposes: a point of the space, and why."""
+
+    params: "Params"
+    reason: Reason = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """Start a new trial and train it up to epoch `until`.
 
-    Its params come from the searcher, unless the scheduler gives `params` itself (and, with `parent`, weights to
-    inherit).
+    Its params come from the searcher, but for those in `params`, which the scheduler fixes: some, or all of a point. With
+    `parent` it begins with that trial's weights.
     """
 
     until: int
@@ -83,10 +111,11 @@ class Searcher(ABC):
     """Whether a proposal takes longer than a database transaction should; it is then computed outside of one."""
 
     @abstractmethod
-    def propose(self, number: int, history: "History", rng: "np.random.Generator") -> "Params":
-        """Return the params of trial `number`; `rng` is seeded by (study seed, trial number).
+    def propose(self, number: int, history: "History", rng: "np.random.Generator") -> Proposal:
+        """Return what trial `number` may try; `rng` is seeded by (study seed, trial number).
 
-        Raises Exhausted when the searcher has no further point.
+        The planner replaces a point that has been tried by another near it. Raises Exhausted when the searcher has no
+        further point.
         """
 
     def check(self, space: "Space") -> None:  # noqa: B027 - most searchers take every space
@@ -108,11 +137,17 @@ class Scheduler(ABC):
     """As for a searcher."""
 
     @abstractmethod
-    def decide(self, history: "History") -> Decision:
-        """Return the next decision: never a Start unless `history.may_start`, never a job for an open job's trial."""
+    def decide(self, history: "History", rng: "np.random.Generator") -> Decision:
+        """Return the next decision: never a Start unless `history.may_start`, never a job for an open job's trial.
+
+        `rng` is seeded by (study seed, number of the job to come).
+        """
 
     def check(self, max_epochs: int) -> None:  # noqa: B027 - most schedulers take every horizon
         """Raise StrategyError when this scheduler cannot work with trials of at most `max_epochs` epochs."""
+
+    def check_space(self, space: "Space") -> None:  # noqa: B027 - most schedulers never look at params
+        """Raise StrategyError when this scheduler cannot work on `space`."""
 
 
 class Stopper(ABC):

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from strategies.errors import SpaceError
 from strategies.spelling import suggestion
@@ -48,6 +49,10 @@ class Domain(ABC):
     @abstractmethod
     def encode(self, value: Any) -> float:
         """Return the coordinate of a value of the domain."""
+
+    @abstractmethod
+    def encode_all(self, values: Sequence[Any]) -> NDArray[np.float64]:
+        """Return the coordinates of many values of the domain, shape (n,), each to within rounding."""
 
     @abstractmethod
     def decode(self, u: float) -> Value:

@@ -20,7 +20,7 @@ from strategies.base import DONE, WAIT, Stop, Wait
 from strategies.planning import Job, Plan, Planned, Targets, check_wait, plan_next
 from strategies.space import Space
 from strategies.strategy import Strategy
-from strategies.trial import History, Params, State, Trial
+from strategies.trial import History, Params, Point, State, Trial, point
 
 
 class Ledger:
@@ -30,12 +30,16 @@ class Ledger:
     reads it. Curves are "lower is better".
     """
 
-    def __init__(self, strategy: Strategy, space: Space, seed: int, targets: Targets, lag: int | None) -> None:
+    def __init__(
+        self, strategy: Strategy, space: Space, seed: int, targets: Targets, lag: int | None, sign: int = 1
+    ) -> None:
         self.strategy = strategy
         self.targets = targets
         self._space = space
         self._seed = seed
-        self._lag = lag if strategy.adaptive else None
+        self._sign = sign
+        self._lag = lag if strategy.adaptive or targets.tolerance is not None else None
+        self._taken: dict[Point, int] = {}
         self._trials: list[Trial] = []
         self._open: dict[int, Trial] = {}
         self._jobs: list[Job] = []
@@ -72,6 +76,7 @@ class Ledger:
         trial = Trial(number, params, State.PAUSED, bracket=bracket, parent=parent)
         self._trials.append(trial)
         self._open[number] = trial
+        self._taken.setdefault(point(params), number)
 
     def open_job(self, job: Job) -> None:
         """Enter a decided job; its trial counts as running from now on."""
@@ -145,7 +150,18 @@ class Ledger:
                 shown[job.trial] = trials[job.trial]
             shown = dict(sorted(shown.items()))
         targets = self.targets
-        return History(self._space, trials, shown, targets.max_epochs, targets.n_trials, targets.budget)
+        return History(
+            self._space,
+            trials,
+            shown,
+            targets.max_epochs,
+            targets.n_trials,
+            targets.budget,
+            self._seed,
+            self._sign,
+            targets.queue,
+            self._taken,
+        )
 
     def seen_by(self, job: Job) -> History:
         """Return the history that the decision for `job` had seen, with the trial it started: what a stopper judges by.
@@ -157,14 +173,14 @@ class Ledger:
         seen = self.view(job.seen)
         known = bisect_right(self._first_jobs, job.number)
         shown = {number: trial for number, trial in seen.open.items() if number < known}
-        return replace(seen, trials=seen.trials[:known], open=shown)
+        return replace(seen, trials=seen.trials[:known], open=shown, taken=None)
 
     def _hidden(self, last: int | None) -> list[Job]:
         """Return the jobs that have ended but show as pending when nothing after job `last` shows."""
         return [] if last is None else [job for job in self._jobs[last + 1 :] if job.outcome is not None]
 
     def _plan(self, history: History, seen: int | None) -> Plan:
-        plan = plan_next(self.strategy, history, seed=self._seed, job=self.n_jobs, seen=seen)
+        plan = plan_next(self.strategy, history, job=self.n_jobs, seen=seen)
         return self._within_budget(plan, seen) if isinstance(plan, Planned) else plan
 
     def _within_budget(self, plan: Planned, seen: int | None) -> Plan:

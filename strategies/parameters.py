@@ -7,6 +7,9 @@ from math import floor, inf, isfinite, log, nan
 from numbers import Integral, Real
 from typing import Any, ClassVar, Final, Self, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from strategies.domain import Domain, When, plain
 from strategies.errors import SpaceError
 from strategies.trial import Value
@@ -56,6 +59,14 @@ class Interval(Domain):
         """Return how far along the scale `value` is; the middle when there is but one value."""
         low, high, x = (log(v) if self.log else v for v in (*self._edges, value))
         return min(max((x - low) / (high - low), 0.0), 1.0) if low < high else 0.5
+
+    def encode_all(self, values: Sequence[Any]) -> NDArray[np.float64]:
+        """Return how far along the scale the values are."""
+        scale = np.log if self.log else np.asarray
+        low, high = scale(np.array(self._edges, dtype=float))
+        if low == high:
+            return np.full(len(values), 0.5)
+        return np.clip((scale(np.array(values, dtype=float)) - low) / (high - low), 0.0, 1.0)
 
     def _between(self, low: float, high: float, u: float) -> float:
         # weighted means, unlike low + u (high - low), are exact at both ends
@@ -181,6 +192,11 @@ class Choice(Domain):
     def encode(self, value: Any) -> float:
         """Return the middle of the value's share of the unit interval."""
         return (self.values.index(value) + 0.5) / len(self.values)
+
+    def encode_all(self, values: Sequence[Any]) -> NDArray[np.float64]:
+        """Return the middles of the values' shares of the unit interval."""
+        middles = {value: (i + 0.5) / len(self.values) for i, value in enumerate(self.values)}
+        return np.array([middles[value] for value in values], dtype=float)
 
     def decode(self, u: float) -> Value:
         """Return the value whose share of the unit interval holds `u`."""

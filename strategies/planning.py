@@ -2,22 +2,29 @@
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
-from strategies.base import Done, Reason, Resume, Start, Stop, Wait
-from strategies.errors import Exhausted, StrategyError
+from strategies.base import Done, Proposal, Reason, Resume, Start, Stop, Wait
+from strategies.errors import Exhausted, SpaceError, StrategyError
 from strategies.strategy import Strategy
 from strategies.trial import History, Params, State, Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What bounds a study: trials started, epochs of one trial, epochs in all."""
+    """What bounds a study, and what a user wants tried first.
+
+    `budget` are epochs in all. With a `tolerance` the study ends by itself when another trial can be expected to
+    improve on the best value by less. `queue` holds first guesses: points tried before any of the searcher's.
+    """
 
     max_epochs: int
     n_trials: int | None = None
     budget: int | None = None
+    tolerance: float | None = None
+    queue: tuple[Params, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +61,18 @@ class Planned:
     reason: Reason = field(default_factory=dict)
 
 
+_DRAWS: Final = 20
+"""Draws that are made for another point before one is looked for."""
+
+
 def trial_rng(seed: int, number: int) -> np.random.Generator:
     """Return the generator a searcher gets for trial `number` of a study seeded `seed`."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number))))
+
+
+def job_rng(seed: int, number: int) -> np.random.Generator:
+    """Return the generator a scheduler gets for the decision on job `number` of a study seeded `seed`."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number, 2))))
 
 
 @lru_cache(maxsize=1024)  # asked for when a trial is written down, and again when it is claimed
@@ -69,25 +85,23 @@ Plan = Planned | Stop | Wait | Done
 """A decision, ready to be written down."""
 
 
-def plan_next(strategy: Strategy, history: History, *, seed: int, job: int, seen: int | None) -> Plan:
+def plan_next(strategy: Strategy, history: History, *, job: int, seen: int | None) -> Plan:
     """Return what `strategy` decides on `history`, as job number `job` if it is one.
 
     A searcher that is used up ends the search. Raises StrategyError when the strategy breaks its contract.
     """
-    decision = strategy.scheduler.decide(history)
+    decision = strategy.scheduler.decide(history, job_rng(history.seed, job))
     if isinstance(decision, Start):
         if not history.may_start:
             raise StrategyError(f"{strategy.name} starts a trial beyond the {history.n_trials} asked for")
         number = len(history.trials)
-        params = decision.params
-        if params is None:
-            try:
-                params = strategy.searcher.propose(number, history, trial_rng(seed, number))
-            except Exhausted:
-                used_up = replace(history, n_trials=number)
-                return plan_next(strategy, used_up, seed=seed, job=job, seen=seen)
+        try:
+            proposal = propose(strategy, decision, history)
+        except Exhausted:
+            return plan_next(strategy, replace(history, n_trials=number), job=job, seen=seen)
+        reason = {**decision.reason, "search": proposal.reason} if proposal.reason else decision.reason
         started = Job(job, number, 0, decision.until, decision.bracket, decision.rung, seen)
-        return Planned(_trainable(strategy, started, history), params, decision.parent, decision.reason)
+        return Planned(_trainable(strategy, started, history), proposal.params, decision.parent, reason)
     if isinstance(decision, Resume):
         trial = _paused(strategy, decision.trial, history)
         resumed = Job(job, trial.number, trial.epochs, decision.until, trial.bracket, decision.rung, seen)
@@ -95,6 +109,40 @@ def plan_next(strategy: Strategy, history: History, *, seed: int, job: int, seen
     if isinstance(decision, Stop):
         _paused(strategy, decision.trial, history)
     return decision
+
+
+def propose(strategy: Strategy, start: Start, history: History) -> Proposal:
+    """Return the point of the trial that `start` starts, and why it is that one.
+
+    That is the scheduler's if it fixes all of it; else the first of the user's guesses that has not been tried and that
+    the scheduler's part allows; else the searcher's, completed by the scheduler's part, and if that has been tried
+    already another one, unless the space is used up. Raises Exhausted, and StrategyError for a point not of the space.
+    """
+    given, space = start.params or {}, history.space
+    if given and given in space:
+        return Proposal(given)
+    for guess in history.queue:
+        if given.items() <= guess.items() and not history.holds(guess):
+            return Proposal(guess, {"by": "user"})
+    number = len(history.trials)
+    rng = trial_rng(history.seed, number)
+    proposal = strategy.searcher.propose(number, history, rng)
+    try:
+        params = space.complete(given, proposal.params, rng) if given else space.validate(proposal.params)
+    except SpaceError as error:
+        raise StrategyError(f"{strategy.name} proposes a point that cannot be tried: {error}") from None
+    proposal = replace(proposal, params=params)
+    return proposal if given or not history.holds(params) else _another(strategy, proposal, history, rng)
+
+
+def _another(strategy: Strategy, proposal: Proposal, history: History, rng: np.random.Generator) -> Proposal:
+    """Return a proposal of a point that no trial has, near the one proposed; the same one if there is none."""
+    params: Params | None = None
+    if not strategy.searcher.adaptive:
+        drawn = (history.space.sample(rng) for _ in range(_DRAWS))
+        params = next((each for each in drawn if not history.holds(each)), None)
+    params = params or history.space.another(proposal.params, history.holds, rng)
+    return Proposal(params, {**proposal.reason, "another": True}) if params else proposal
 
 
 def check_wait(strategy: Strategy, plan: Plan, *, anything_pending: bool) -> Plan:

@@ -1,19 +1,24 @@
 """The space a search runs in: named parameters, and conditions that say which of them a point has."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strategies.domain import Domain, alternatives
 from strategies.errors import SpaceError
-from strategies.parameters import Choice, Int, Parameter, parameter_from_dict
+from strategies.lattice import Lattice
+from strategies.parameters import Choice, Float, Int, Parameter, parameter_from_dict
 from strategies.spelling import is_storable, suggestion
 from strategies.trial import Params, Value
+
+_FEW: Final = 4096  # points that are listed rather than searched among
+_ATTEMPTS: Final = 100
 
 Conditions = tuple[tuple[str, tuple[Value, ...]], ...]
 """Pairs of a parent and the values it may have; all must hold."""
@@ -34,6 +39,8 @@ class Space:
     """Of every parameter; empty for one that is always active."""
     parents_first: tuple[str, ...] = field(repr=False)
     """The names in the order of declaration, but no parameter before one that it depends upon."""
+    _memo: dict[str, Any] = field(repr=False)
+    """What has been counted and listed once."""
 
     def __init__(self, parameters: Mapping[str, Parameter] | None = None, /, **named: Parameter) -> None:
         if not isinstance(parameters, Mapping | None):
@@ -52,6 +59,7 @@ class Space:
         object.__setattr__(self, "parameters", MappingProxyType(together))
         object.__setattr__(self, "conditions", MappingProxyType(conditions))
         object.__setattr__(self, "parents_first", tuple(_parents_first(conditions)))
+        object.__setattr__(self, "_memo", {})
 
     @property
     def dimension(self) -> int:
@@ -125,6 +133,85 @@ class Space:
         unit = coordinates.clip(0.0, 1.0).tolist()
         values = {name: parameter.decode(u) for (name, parameter), u in zip(self.parameters.items(), unit, strict=True)}
         return {name: values[name] for name in self.active(values)}
+
+    def encode_all(self, params: Sequence[Params]) -> NDArray[np.float64]:
+        """Return points of this space as coordinates, shape (n, dimension), as `encode` does to within rounding."""
+        coordinates = np.full((len(params), self.dimension), 0.5)
+        for i, (name, parameter) in enumerate(self.parameters.items()):
+            if not self.conditions[name]:
+                coordinates[:, i] = parameter.encode_all([point[name] for point in params])
+            elif rows := [row for row, point in enumerate(params) if name in point]:
+                coordinates[rows, i] = parameter.encode_all([params[row][name] for row in rows])
+        return coordinates
+
+    # --- all of its points, and others ----------------------------------------------------------------------------
+
+    @property
+    def size(self) -> float:
+        """The number of its points: infinity where a float has a range."""
+        if "size" not in self._memo:
+            self._memo["size"] = inf if self._is_continuous else self._lattice().size
+        return float(self._memo["size"])
+
+    def enumerated(self, limit: int) -> NDArray[np.float64] | None:
+        """Return the coordinates of all its points, shape (size, dimension), if there are at most `limit`."""
+        if self.size > limit:
+            return None
+        if "points" not in self._memo:
+            lattice = self._lattice()
+            self._memo["points"] = self.encode_all([lattice.point(i) for i in range(lattice.size)])
+        points: NDArray[np.float64] = self._memo["points"]
+        return points
+
+    def another(self, params: Params, taken: Callable[[Params], bool], rng: np.random.Generator) -> Params | None:
+        """Return a point near `params` that is not `taken`; None when there is none, or none can be found."""
+        at = self.encode(params)
+        if (points := self.enumerated(_FEW)) is not None:
+            order = np.argsort(self.distances(at, points), kind="stable")
+            return next((free for row in order if not taken(free := self.decode(points[row]))), None)
+        for attempt in range(_ATTEMPTS):
+            reach = 0.5 ** (6 - 6 * attempt / _ATTEMPTS)
+            moved = np.where(rng.random(self.dimension) < reach, rng.random(self.dimension), at)
+            free = self.decode(moved + rng.normal(0.0, reach / 4, self.dimension) * self._is_interval)
+            if not taken(free):
+                return free
+        return None
+
+    def complete(self, given: Mapping[str, Value], params: Params, rng: np.random.Generator) -> Params:
+        """Return the point with the values in `given`, else with those of `params`; what neither has is drawn."""
+        drawn = {
+            name: each.decode(u)
+            for (name, each), u in zip(self.parameters.items(), rng.random(self.dimension).tolist(), strict=True)
+        }
+        values = {**drawn, **params, **given}
+        return self.validate({name: values[name] for name in self.active(values)})
+
+    def distances(self, point: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return squared distances of coordinates (d,) to others (n, d); unequal choices are 1 apart."""
+        apart = (points - point) ** 2
+        return np.where(self._is_interval, apart, apart > 0).sum(axis=1)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether two points drawn at random may be equal: no parameter that is always active is continuous."""
+        return not any(
+            isinstance(each, Float) and each.low < each.high and not self.conditions[name]
+            for name, each in self.parameters.items()
+        )
+
+    @property
+    def _is_continuous(self) -> bool:
+        return any(isinstance(each, Float) and each.low < each.high for each in self.parameters.values())
+
+    @property
+    def _is_interval(self) -> NDArray[np.bool_]:
+        """Which of the coordinates have an order, shape (dimension,)."""
+        return np.array([not isinstance(each, Choice) for each in self.parameters.values()])
+
+    def _lattice(self) -> Lattice:
+        return Lattice(self, {name: each.levels(None) for name, each in self.parameters.items()})
+
+    # --- JSON -----------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return the space as JSON values, in the shape of the `[space]` table in TOML."""

@@ -48,6 +48,7 @@ class Strategy:
         """Raise StrategyError when it cannot search `space` with trials of at most `max_epochs` epochs."""
         self.searcher.check(space)
         self.scheduler.check(max_epochs)
+        self.scheduler.check_space(space)
 
     def to_dict(self) -> dict[str, Any]:
         """Return its parts by kind, each with its name and all its settings, as JSON values."""

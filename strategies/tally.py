@@ -15,15 +15,20 @@ from strategies.strategy import Strategy
 from strategies.trial import History, State, Trial
 
 
-def looks_back(strategy: Strategy, targets: Targets) -> bool:
-    """Tell whether decisions depend on ended trials: a tally is enough for those that do not."""
-    return strategy.adaptive or strategy.scheduler.looks_back or targets.budget is not None
+def looks_back(strategy: Strategy, space: Space, targets: Targets) -> bool:
+    """Tell whether decisions depend on past trials: a tally is enough for those that do not.
+
+    They do also where a point might be tried twice: with guesses of the user's, or where no parameter that is always
+    active is continuous.
+    """
+    bounded = targets.budget is not None or targets.tolerance is not None
+    return strategy.adaptive or strategy.scheduler.looks_back or bounded or bool(targets.queue) or space.may_repeat
 
 
 class Tally:
     """Where a study stands, for the strategy of which `looks_back` is false."""
 
-    def __init__(self, strategy: Strategy, space: Space, seed: int, targets: Targets) -> None:
+    def __init__(self, strategy: Strategy, space: Space, seed: int, targets: Targets, sign: int = 1) -> None:
         self.targets = targets
         self.n_trials = 0
         self.n_jobs = 0
@@ -31,6 +36,7 @@ class Tally:
         self._strategy = strategy
         self._space = space
         self._seed = seed
+        self._sign = sign
         self._paused: dict[int, Trial] = {}
 
     def stand(self, *, n_trials: int, n_jobs: int, n_pending: int, paused: Iterable[Trial]) -> None:
@@ -40,7 +46,7 @@ class Tally:
 
     def decide(self) -> Plan:
         """Return what comes next, without entering it."""
-        plan = plan_next(self._strategy, self.view(), seed=self._seed, job=self.n_jobs, seen=None)
+        plan = plan_next(self._strategy, self.view(), job=self.n_jobs, seen=None)
         return check_wait(self._strategy, plan, anything_pending=self.n_pending > 0)
 
     def enter(self, plan: Planned | Stop) -> None:
@@ -62,7 +68,16 @@ class Tally:
         """Return the history as far as it is known: how many trials, and which are paused."""
         unread = _Unread(self.n_trials)
         targets = self.targets
-        return History(self._space, unread, self._paused, targets.max_epochs, targets.n_trials, targets.budget)
+        return History(
+            self._space,
+            unread,
+            self._paused,
+            targets.max_epochs,
+            targets.n_trials,
+            seed=self._seed,
+            sign=self._sign,
+            taken={},
+        )
 
 
 class _Unread(Sequence[Trial]):

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 
 Value = float | int | str | bool | None
 Params = dict[str, Value]
+Point = frozenset[tuple[str, Value]]
+"""Params as a key: equal for equal params, whatever their order."""
+
+
+def point(params: Params) -> Point:
+    """Return the params as a key."""
+    return frozenset(params.items())
 
 
 class State(StrEnum):
@@ -81,6 +88,20 @@ class History:
     max_epochs: int
     n_trials: int | None = None
     budget: int | None = None
+    seed: int = 0
+    """The study's seed, for what is random but the same for the whole study."""
+    sign: int = 1
+    """What turns a value here into the user's: -1 where the user maximises. For settings in the user's own units."""
+    queue: Sequence[Params] = ()
+    """First guesses: points to be tried before any of the searcher's."""
+    taken: Mapping[Point, int] | None = None
+    """The points of all trials, each with the first trial that has it; None: not indexed (`holds` looks itself)."""
+
+    def holds(self, params: Params) -> bool:
+        """Tell whether some trial has these params already."""
+        if self.taken is not None:
+            return point(params) in self.taken
+        return any(trial.params == params for trial in self.trials)
 
     @property
     def may_start(self) -> bool:

@@ -7,10 +7,11 @@ before the whole rung has arrived, so that neither the number of workers nor the
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING
 
-from strategies.base import DONE, WAIT, Decision, Resume, Start, Stop
+from strategies.base import DONE, WAIT, Decision, Loss, Reason, Resume, Start, Stop
 from strategies.trial import State
 
 if TYPE_CHECKING:
@@ -19,11 +20,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """`size` trials enter; one in `eta` of a rung is promoted; `rungs` are epochs, rising strictly to `max_epochs`."""
+    """`size` trials enter; one in `eta` of a rung is promoted, or always `top`; `rungs` are epochs, rising strictly.
+
+    Trials that have reached the last rung are complete there if it is `max_epochs`, and are stopped there if it is not.
+    """
 
     size: int
     rungs: tuple[int, ...]
     eta: int
+    top: int | None = None
+
+    def places(self, arrived: int) -> int:
+        """Return how many of those that `arrived` at a rung are promoted: at least one."""
+        return max(1, arrived // self.eta) if self.top is None else self.top
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many trials train up to each rung, in a full bracket."""
+        sizes = [self.size]
+        for _ in self.rungs[1:]:
+            sizes.append(min(self.places(sizes[-1]), sizes[-1]))
+        return tuple(sizes)
+
+    @property
+    def epochs_from_scratch(self) -> int:
+        """The epochs of a full bracket where every rung begins with untrained trials."""
+        return sum(n * epochs for n, epochs in zip(self.sizes, self.rungs, strict=True))
+
+    @property
+    def epochs_resumed(self) -> int:
+        """The epochs of a full bracket where promoted trials are trained on, as they are here."""
+        gained = (after - before for before, after in pairwise((0, *self.rungs)))
+        return sum(n * epochs for n, epochs in zip(self.sizes, gained, strict=True))
+
+    def __str__(self) -> str:
+        """Return the shape as the papers write it, like "9@1 3@3 1@9": trials @ epochs."""
+        return " ".join(f"{n}@{epochs}" for n, epochs in zip(self.sizes, self.rungs, strict=True))
 
 
 def rungs(max_epochs: int, eta: int, min_epochs: int = 1) -> tuple[int, ...]:
@@ -37,6 +69,31 @@ def rungs(max_epochs: int, eta: int, min_epochs: int = 1) -> tuple[int, ...]:
         s += 1
     shares = (eta ** (s - i) for i in range(s + 1))
     return tuple((2 * max_epochs + share) // (2 * share) for share in shares)
+
+
+def placed(
+    ranking: Sequence[tuple[float, int]], place: int, *, rung: int, epochs: int, promoted: int, cut_off: float | None
+) -> Reason:
+    """Return the reason of a decision on the trial at `place` = 0, 1… of a rung's ranking.
+
+    `ranking` holds a value and a number for each trial, from the best; `cut_off` is the worst value that is promoted,
+    None where none is.
+    """
+    near = sorted((abs(other - place), other) for other in range(max(0, place - 3), min(len(ranking), place + 4)))
+    return {
+        "rung": rung,
+        "epochs": epochs,
+        "rank": place + 1,
+        "of": len(ranking),
+        "promoted": promoted,
+        "cut_off": None if cut_off is None else Loss(cut_off),
+        "rivals": [ranking[other][1] for _, other in near[1:4]],
+    }
+
+
+def interrupted(trial: "Trial", rung: int, until: int) -> Resume:
+    """Return the decision to train a trial up to its rung, which its job did not reach or which has risen since."""
+    return Resume(trial.number, until, rung, {"rung": rung, "epochs": until, "interrupted_at": trial.epochs})
 
 
 def decide(history: "History", bracket: Callable[[int], Bracket]) -> Decision:
@@ -65,7 +122,7 @@ def decide(history: "History", bracket: Callable[[int], Bracket]) -> Decision:
 
 
 def _start(number: int, place: int, bracket: Bracket) -> Start:
-    reason = {"rung": 0, "epochs": bracket.rungs[0], "place": place, "of": bracket.size}
+    reason = {"rung": 0, "epochs": bracket.rungs[0], "place": place, "of": bracket.size, "shape": str(bracket)}
     return Start(bracket.rungs[0], number, reason=reason)
 
 
@@ -74,40 +131,34 @@ def _interrupted(members: Sequence["Trial"], bracket: Bracket) -> Resume | None:
     for trial in members:
         rung = _rung(trial, bracket)
         if trial.state is State.PAUSED and trial.epochs < bracket.rungs[rung]:
-            reason = {"rung": rung, "epochs": bracket.rungs[rung], "interrupted_at": trial.epochs}
-            return Resume(trial.number, bracket.rungs[rung], rung, reason)
+            return interrupted(trial, rung, bracket.rungs[rung])
     return None
 
 
 def _settle(members: Sequence["Trial"], bracket: Bracket) -> Resume | Stop | None:
     """Return the next decision of the lowest rung with open trials: promotions from the best down, then the stops.
 
-    None while one of its trials is running, and in the last rung. Promotions come first so that the others see by the
-    promoted trials' rung how many places are taken, whatever has befallen those since.
+    None while one of its trials is running. Promotions come first so that the others see by the promoted trials' rung
+    how many places are taken, whatever has befallen those since.
     """
     rung = min(_rung(trial, bracket) for trial in members if not trial.state.ended)
     arrived = [trial for trial in members if _rung(trial, bracket) >= rung]
     promoted = [trial for trial in arrived if _rung(trial, bracket) > rung]
     here = [trial for trial in arrived if _rung(trial, bracket) == rung]
-    if rung == len(bracket.rungs) - 1 or _any_running(here):
+    if _any_running(here):
         return None
     epochs = bracket.rungs[rung]
-    here.sort(key=lambda trial: (trial.value_at(epochs), trial.number))
-    able = [trial for trial in here if trial.state is State.PAUSED]
-    places = max(1, len(arrived) // bracket.eta)
-    winners = promoted + able[: max(0, places - len(promoted))]
-    cut_off = max(_value_then(trial, epochs) for trial in winners)
-    reason = {
-        "rung": rung,
-        "epochs": epochs,
-        "rank": len(promoted) + here.index(able[0]) + 1,
-        "of": len(arrived),
-        "promoted": len(winners),
-        "cut_off": cut_off if isfinite(cut_off) else None,
-    }
-    if len(promoted) < places:
-        return Resume(able[0].number, bracket.rungs[rung + 1], rung + 1, reason)
-    return Stop(able[0].number, reason)
+    gone = [(_value_then(trial, epochs), trial.number) for trial in promoted]
+    able = sorted((trial.value_at(epochs), trial.number) for trial in here if trial.state is State.PAUSED)
+    places = bracket.places(len(arrived)) if rung < len(bracket.rungs) - 1 else 0
+    winners = gone + able[: max(0, places - len(gone))]
+    ranking = sorted(gone + [(trial.value_at(epochs), trial.number) for trial in here])
+    cut_off = max(winners)[0] if winners else None
+    told = placed(ranking, ranking.index(able[0]), rung=rung, epochs=epochs, promoted=len(winners), cut_off=cut_off)
+    reason = {**told, "shape": str(bracket)}
+    if len(gone) < places:
+        return Resume(able[0][1], bracket.rungs[rung + 1], rung + 1, reason)
+    return Stop(able[0][1], reason)
 
 
 def _grows(members: Sequence["Trial"], bracket: Bracket) -> bool:

@@ -7,6 +7,8 @@ from strategies.base import DONE, Decision, Resume, Scheduler, Start
 from strategies.trial import State
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from strategies.trial import History
 
 
@@ -20,7 +22,7 @@ class Full(Scheduler):
     summary: ClassVar[str] = "Every trial trains for all epochs."
     looks_back: ClassVar[bool] = False
 
-    def decide(self, history: "History") -> Decision:
+    def decide(self, history: "History", rng: "np.random.Generator") -> Decision:  # noqa: ARG002 - no chance
         """Return Resume for the first trial that was interrupted, else Start while another may start, else DONE."""
         until = history.max_epochs
         for trial in history.open.values():

@@ -9,6 +9,8 @@ from strategies.schedulers.brackets import Bracket, decide, rungs
 from strategies.settings import require_integer
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from strategies.trial import History
 
 
@@ -41,7 +43,7 @@ class SuccessiveHalving(Scheduler):
                 f"least {self.eta * self.min_epochs}, not {max_epochs}: raise max_epochs, or use 'full'."
             )
 
-    def decide(self, history: "History") -> Decision:
+    def decide(self, history: "History", rng: "np.random.Generator") -> Decision:  # noqa: ARG002 - no chance
         """Return the next decision of the oldest bracket that has one, else Start, else WAIT or DONE."""
         levels = rungs(history.max_epochs, self.eta, self.min_epochs)
         bracket = Bracket(self.trials or self.eta ** (len(levels) - 1), levels, self.eta)

@@ -1,13 +1,12 @@
 """Grid search: every combination once, in an order that anyone can foresee."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import prod
 from typing import TYPE_CHECKING, ClassVar
 
-from strategies.base import Searcher
+from strategies.base import Proposal, Searcher
 from strategies.errors import Exhausted, StrategyError
+from strategies.lattice import Lattice
 from strategies.parameters import Choice, Float
 from strategies.settings import require_integer
 from strategies.spelling import suggestion
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from strategies.space import Space
-    from strategies.trial import History, Params, Value
+    from strategies.trial import History, Value
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,17 @@ class Grid(Searcher):
         elif self.points is not None:
             require_integer(self, "points", at_least=1)
 
-    def propose(self, number: int, history: "History", rng: "np.random.Generator") -> "Params":  # noqa: ARG002 - no chance
-        """Return the number-th combination; raises Exhausted past the last one."""
+    def propose(self, number: int, history: "History", rng: "np.random.Generator") -> Proposal:  # noqa: ARG002 - no chance
+        """Return the first combination that no trial has; raises Exhausted past the last one.
+
+        Without first guesses that is combination `number`; each guess may put it off by one.
+        """
         lattice = self._lattice(history.space)
-        if number >= lattice.size:
-            raise Exhausted(f"All {lattice.size} points of the grid have been proposed: give more `points` to go on.")
-        return lattice.point(number)
+        for index in range(max(0, number - len(history.queue)), lattice.size):
+            params = lattice.point(index)
+            if not (history.queue and history.holds(params)):
+                return Proposal(params, {"by": "grid", "place": index + 1, "of": lattice.size})
+        raise Exhausted(f"All {lattice.size} points of the grid have been proposed: give more `points` to go on.")
 
     def size(self, space: "Space") -> int:
         """Return the number of combinations; raises StrategyError when a float has no resolution."""
@@ -79,72 +83,3 @@ class Grid(Searcher):
                 f"or Grid(points=5) for all, or Grid(points={{{name!r}: 5}})."
             )
         return parameter.levels(points)
-
-
-class Lattice:
-    """The points of a grid by index, in lexicographic order, found by counting and not by listing them.
-
-    How many points share a beginning depends only on which of the conditions still ahead that beginning meets; the
-    counts are kept by that.
-    """
-
-    def __init__(self, space: "Space", levels: "Mapping[str, Sequence[Value]]") -> None:
-        self._space = space
-        self._names = space.parents_first
-        self._levels = levels
-        self._counts: dict[tuple[int, tuple[bool, ...]], int] = {}
-        place = {name: k for k, name in enumerate(self._names)}
-        clauses = [(place[name], clause) for name in self._names for clause in space.conditions[name]]
-        self._ahead = [
-            [(parent, wanted) for child, (parent, wanted) in clauses if child >= k > place[parent]]
-            for k in range(len(self._names) + 1)
-        ]
-        self._mentioned = {
-            name: {value for _, (parent, wanted) in clauses if parent == name for value in wanted}
-            for name in self._names
-        }
-
-    @property
-    def size(self) -> int:
-        """The number of points."""
-        return self._count(0, {})
-
-    def point(self, index: int) -> "Params":
-        """Return point `index` of 0 … size-1."""
-        values: Params = {}
-        for k, name in enumerate(self._names):
-            if not _met(self._space.conditions[name], values):
-                continue
-            for levels, each in self._runs(k, values):
-                if index < len(levels) * each:
-                    values[name] = levels[index // each]
-                    index %= each
-                    break
-                index -= len(levels) * each
-        return {name: values[name] for name in self._space.parameters if name in values}
-
-    def _count(self, k: int, values: "Params") -> int:
-        """Count the points that begin with `values` for the first k names."""
-        if k == len(self._names):
-            return 1
-        key = (k, tuple(_met((clause,), values) for clause in self._ahead[k]))
-        if key not in self._counts:
-            active = _met(self._space.conditions[self._names[k]], values)
-            runs = ((len(levels), each) for levels, each in self._runs(k, values))
-            self._counts[key] = sum(map(prod, runs)) if active else self._count(k + 1, values)
-        return self._counts[key]
-
-    def _runs(self, k: int, values: "Params") -> "Iterator[tuple[Sequence[Value], int]]":
-        """Yield the levels of name k in runs, and the number of points that each level of the run begins.
-
-        Levels that no condition mentions are alike, so that a run of them is counted once.
-        """
-        name, levels = self._names[k], self._levels[self._names[k]]
-        alone = sorted(levels.index(value) for value in self._mentioned[name] if value in levels)
-        cuts = sorted({0, len(levels), *alone, *(i + 1 for i in alone)})
-        for start, end in pairwise(cuts):
-            yield levels[start:end], self._count(k + 1, {**values, name: levels[start]})
-
-
-def _met(conditions: "Sequence[tuple[str, tuple[Value, ...]]]", values: "Params") -> bool:
-    return all(parent in values and values[parent] in wanted for parent, wanted in conditions)

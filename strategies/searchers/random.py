@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from strategies.base import Searcher
+from strategies.base import Proposal, Searcher
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from strategies.trial import History, Params
+    from strategies.trial import History
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,6 @@ class Random(Searcher):
 
     summary: ClassVar[str] = "Points drawn at random, each independent of the others."
 
-    def propose(self, number: int, history: "History", rng: "np.random.Generator") -> "Params":  # noqa: ARG002 - independent
+    def propose(self, number: int, history: "History", rng: "np.random.Generator") -> Proposal:  # noqa: ARG002 - independent
         """Return a point that depends on `rng` alone."""
-        return history.space.sample(rng)
+        return Proposal(history.space.sample(rng), {"by": "random"})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from strategies.base import Stop, Stopper
+from strategies.base import Loss, Stop, Stopper
 from strategies.settings import require_integer, require_number
 
 if TYPE_CHECKING:
@@ -31,5 +31,5 @@ class Patience(Stopper):
         if before - best > self.min_delta:
             return None
         best_epoch = trial.curve.index(best) + 1
-        reason = {"epoch": trial.epochs, "best": best, "best_epoch": best_epoch, "patience": self.epochs}
+        reason = {"epoch": trial.epochs, "best": Loss(best), "best_epoch": best_epoch, "patience": self.epochs}
         return Stop(trial.number, reason)

@@ -372,13 +372,13 @@ class Nearby(hpo.Searcher):
     summary: ClassVar[str] = "Points near the best one so far."
     adaptive: ClassVar[bool] = True
 
-    def propose(self, number: int, history: hpo.History, rng: Any) -> hpo.Params:
+    def propose(self, number: int, history: hpo.History, rng: Any) -> hpo.Proposal:
         known = [trial for trial in history.trials if trial.state is hpo.State.COMPLETE]
         if not known or number % 2:
-            return history.space.sample(rng)
+            return hpo.Proposal(history.space.sample(rng))
         best = min(known, key=lambda trial: trial.value)
         x = float(best.params["x"]) + rng.normal(scale=0.05) + 1e-6 * len(known)
-        return {"x": min(max(x, 0.0), 1.0)}
+        return hpo.Proposal({"x": min(max(x, 0.0), 1.0)})
 
 
 @pytest.mark.parametrize("scheduler", ["full", "halving"])

@@ -106,10 +106,10 @@ class Faulty(hpo.Searcher):
 
     summary: ClassVar[str] = "Fails."
 
-    def propose(self, number: int, history: hpo.History, rng: Any) -> hpo.Params:
+    def propose(self, number: int, history: hpo.History, rng: Any) -> hpo.Proposal:
         if number == 2:
             raise hpo.StrategyError("out of ideas")
-        return history.space.sample(rng)
+        return hpo.Proposal(history.space.sample(rng))
 
 
 @pytest.mark.parametrize(("n_jobs", "backend"), [(1, None), (3, "threading")])

@@ -55,8 +55,9 @@ class Search:
     def _decide(self):
         history = self.history
         before = repr(history)
-        decision = self.strategy.scheduler.decide(history)
-        assert self.strategy.scheduler.decide(history) == decision, "the same history gave another decision"
+        rng = lambda: np.random.default_rng((1, len(self.log), 2))  # noqa: E731 - the same numbers twice
+        decision = self.strategy.scheduler.decide(history, rng())
+        assert self.strategy.scheduler.decide(history, rng()) == decision, "the same history gave another decision"
         assert repr(history) == before, "a decision changed the history"
         if isinstance(decision, Start):
             assert history.may_start
@@ -64,18 +65,22 @@ class Search:
         return decision
 
     def _proposed(self, start, history):
-        if start.params is not None:
+        if start.params is not None and start.params in self.space:
             return start
         number, before = len(self.trials), repr(history)
         try:
-            params = self.strategy.searcher.propose(number, history, np.random.default_rng((1, number)))
+            proposal = self.strategy.searcher.propose(number, history, np.random.default_rng((1, number)))
         except Exhausted:
             self.n_trials = number
             return self._decide()
         again = self.strategy.searcher.propose(number, history, np.random.default_rng((1, number)))
-        assert repr(params) == repr(again), "the same history and generator gave other params"
+        assert repr(proposal) == repr(again), "the same history and generator gave other params"
         assert repr(history) == before, "a proposal changed the history"
-        return replace(start, params=params)
+        json.dumps(proposal.reason, allow_nan=False)
+        if start.params:
+            params = self.space.complete(start.params, proposal.params, np.random.default_rng((1, number, 3)))
+            return replace(start, params=params)
+        return replace(start, params=proposal.params)
 
     def _affordable(self, decision):
         if self.budget is None:

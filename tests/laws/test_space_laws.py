@@ -128,7 +128,7 @@ def test_a_grid_is_the_list_of_its_combinations(space, points):
     )
     rng = np.random.default_rng(0)
     assert grid.size(bounded) == len(expected)
-    assert [repr(grid.propose(i, history, rng)) for i in range(len(expected))] == list(map(repr, expected))
+    assert [repr(grid.propose(i, history, rng).params) for i in range(len(expected))] == list(map(repr, expected))
 
 
 @LAWS

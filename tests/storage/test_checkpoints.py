@@ -118,7 +118,7 @@ class Heir(Scheduler):
     summary = "Lets a child inherit."
     resumes = True
 
-    def decide(self, history):
+    def decide(self, history, rng):
         if not history.trials:
             return Start(2)
         if any(trial.state is State.RUNNING for trial in history.open.values()):

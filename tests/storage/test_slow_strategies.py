@@ -32,10 +32,10 @@ class MusingRungs(Rungs):
     slow: ClassVar[bool] = True
     during: ClassVar[list] = []
 
-    def decide(self, history):
+    def decide(self, history, rng):
         if self.during:
             self.during.pop()()
-        return super().decide(history)
+        return super().decide(history, rng)
 
 
 @pytest.fixture(autouse=True)

@@ -147,7 +147,7 @@ def test_a_study_completes_once(tmp_path):
     hand = Hand(path, new_study(path, n_trials=2))
     hand.work()
     before = content(path)
-    assert before["studies"][0][-1] is not None
+    assert rows(path, "SELECT state, ended_at IS NOT NULL FROM studies") == [("complete", 1)]
     assert hand.work().complete
     assert content(path) == before
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from strategies import DONE, WAIT, Resume, Scheduler, Searcher, Start, State, Stop
+from strategies import DONE, WAIT, Proposal, Resume, Scheduler, Searcher, Start, State, Stop
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Echo(Searcher):
 
     def propose(self, number, history, rng):
         curves = (value * (trial.number + epoch) for trial in history.trials for epoch, value in enumerate(trial.curve))
-        return {"x": (rng.random() + sum(curves)) % 1.0}
+        return Proposal({"x": (rng.random() + sum(curves)) % 1.0})
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Rungs(Scheduler):
     eta: int = 2
     at_once: int = 1000
 
-    def decide(self, history):
+    def decide(self, history, rng):
         epochs = [2**i for i in range(history.max_epochs.bit_length())]
         for rung in reversed(range(len(epochs) - 1)):
             arrived = [t for t in history.trials if t.epochs >= epochs[rung] and t.state is not State.FAILED]
@@ -63,7 +63,7 @@ class Moods(Scheduler):
     summary = "Changes its mind."
     adaptive = True
 
-    def decide(self, history):
+    def decide(self, history, rng):
         for trial in history.open.values():
             if trial.state is State.PAUSED:
                 return Stop(trial.number)
@@ -79,7 +79,7 @@ class Says(Scheduler):
     summary = "Says what it is told."
     decisions: tuple = ()
 
-    def decide(self, history):
+    def decide(self, history, rng):
         return self.decisions[len(history.trials)]
 
 

@@ -198,7 +198,7 @@ def test_a_decision_sees_what_the_lag_allows_and_no_more(lag, at_once):
         seen = plan.job.seen
         for last in range(max(-1, k - lag), seen):
             view = search.ledger.view(last)
-            assert isinstance(strategy.scheduler.decide(view), Wait)
+            assert isinstance(strategy.scheduler.decide(view, np.random.default_rng(0)), Wait)
             assert told(view) == [search.shown(number, last) for number in range(len(search.params))]
             waited.append(k)
         assert seen >= max(-1, k - lag)

@@ -10,7 +10,7 @@ RNG = np.random.default_rng(0)
 
 def grid(searcher, space):
     history = History(space, (), {}, 1)
-    return [searcher.propose(number, history, RNG) for number in range(searcher.size(space))]
+    return [searcher.propose(number, history, RNG).params for number in range(searcher.size(space))]
 
 
 def test_a_worked_grid():
@@ -40,8 +40,8 @@ def test_a_huge_grid_is_counted_not_listed():
     space = Space({"on": Choice(False, True), **digits})  # noqa: FBT003 - the values chosen from
     history = History(space, (), {}, 1)
     assert Grid().size(space) == 1 + 10**72
-    assert Grid().propose(0, history, RNG) == {"on": False}
-    point = Grid().propose(1 + 7 + 5 * 10**12 + 3 * 10**60, history, RNG)
+    assert Grid().propose(0, history, RNG).params == {"on": False}
+    point = Grid().propose(1 + 7 + 5 * 10**12 + 3 * 10**60, history, RNG).params
     assert point == {"on": True, "d0": 3, "d1": 0, "d2": 0, "d3": 0, "d4": 5, "d5": 7}
 
 
@@ -50,9 +50,9 @@ def test_a_condition_on_a_wide_integer():
     space = Space(n=Int(1, 10**9), c=Choice("a", "b", when={"n": [5, 10**9]}))
     history = History(space, (), {}, 1)
     assert Grid().size(space) == 10**9 + 2
-    assert Grid().propose(5, history, RNG) == {"n": 5, "c": "b"}
-    assert Grid().propose(6, history, RNG) == {"n": 6}
-    assert Grid().propose(10**9 + 1, history, RNG) == {"n": 10**9, "c": "b"}
+    assert Grid().propose(5, history, RNG).params == {"n": 5, "c": "b"}
+    assert Grid().propose(6, history, RNG).params == {"n": 6}
+    assert Grid().propose(10**9 + 1, history, RNG).params == {"n": 10**9, "c": "b"}
 
 
 def test_the_end_of_the_grid():

@@ -107,7 +107,7 @@ def install(tmp_path, monkeypatch):
 
 PLUGIN = """
     from dataclasses import dataclass
-    from strategies import Searcher
+    from strategies import Proposal, Searcher
 
     @dataclass(frozen=True)
     class Corner(Searcher):
@@ -115,7 +115,7 @@ PLUGIN = """
         scale: float = 1.0
 
         def propose(self, number, history, rng):
-            return history.space.decode(rng.random(history.space.dimension) * 0)
+            return Proposal(history.space.decode(rng.random(history.space.dimension) * 0))
 """
 
 
@@ -139,7 +139,7 @@ def test_a_plugin_is_a_strategy_like_ours(install):
         ("Other = 3", "cannot be loaded: AttributeError"),
         ("def Corner(): pass", "must be a subclass of Searcher, Scheduler or Stopper"),
         ("class Corner: pass", "must be a subclass of Searcher, Scheduler or Stopper"),
-        ("from strategies import Searcher as Corner", "it lacks propose"),
+        ("from strategies import Proposal, Searcher as Corner", "it lacks propose"),
         (PLUGIN.replace("(frozen=True)", ""), "must be a frozen dataclass"),
         (PLUGIN.replace('summary = "The lower corner."', ""), "lacks a `summary`"),
         (PLUGIN.replace("float = 1.0", "float"), "its setting 'scale' must have a default"),

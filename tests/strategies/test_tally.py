@@ -34,7 +34,7 @@ COMBINATIONS = [
     for searcher, scheduler in product(STRATEGIES, STRATEGIES)
     if issubclass(STRATEGIES[searcher], Searcher) and issubclass(STRATEGIES[scheduler], Scheduler)
 ]
-BLIND = [name for name in COMBINATIONS if not looks_back(parse_strategy(name), TARGETS)]
+BLIND = [name for name in COMBINATIONS if not looks_back(parse_strategy(name), SPACE, TARGETS)]
 
 
 def close(job, ledger, tally, rng):
@@ -82,14 +82,14 @@ def test_a_tally_decides_like_the_ledger(name, seed):
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_a_budget_asks_for_the_whole_record(name):
     """What a budget still holds depends on what ended trials have spent: no tally knows that."""
-    assert looks_back(parse_strategy(name), replace(TARGETS, budget=10))
+    assert looks_back(parse_strategy(name), SPACE, replace(TARGETS, budget=10))
 
 
 def test_who_looks_back_has_no_tally():
     """A strategy any part of which depends on results, or whose scheduler ranks trials, is no strategy for a tally."""
-    assert not looks_back(Strategy(), TARGETS)
-    assert looks_back(Strategy(scheduler=SuccessiveHalving()), TARGETS)
-    assert looks_back(Strategy(Echo()), TARGETS)
+    assert not looks_back(Strategy(), SPACE, TARGETS)
+    assert looks_back(Strategy(scheduler=SuccessiveHalving()), SPACE, TARGETS)
+    assert looks_back(Strategy(Echo()), SPACE, TARGETS)
 
 
 def test_a_scheduler_that_looks_back_after_all_is_told_so():

@@ -1,0 +1,1 @@
+"""Surrogates and densities: what several algorithms fit to a history. Pure mathematics."""
