@@ -76,6 +76,8 @@ class Objective(ABC):
     """Whether a session can hand out states and begin from them."""
     epochs: int
     """The most a trial trains, where nothing else is said; 1 for an objective without fidelity."""
+    seeded: bool = True
+    """Whether training depends on the trial's seed."""
     metric: str = "value"
     direction: Literal["minimize", "maximize"] = "minimize"
     stack: ClassVar[int] = 1
@@ -111,7 +113,7 @@ class UserObjective(Objective):
         self.resumable = self.kind == "class" and all(can)
         self.epochs = 1 if self.kind == "function" else DEFAULT_EPOCHS
         self._target = target
-        self._takes_seed = _takes_seed(target)
+        self._takes_seed = self.seeded = _takes_seed(target)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to a worker as a place to import from, if there is one.

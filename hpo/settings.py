@@ -1,17 +1,19 @@
 """What defines a study, checked before anything is written."""
 
 import secrets
-from collections.abc import Callable, Mapping
-from math import isnan
+from collections.abc import Callable, Iterable, Mapping
+from math import inf, isnan
 from numbers import Integral, Real
 from typing import Any
 
-from hpo.errors import SettingError, StrategyError
+import numpy as np
+
+from hpo.errors import SettingError, SpaceError, StrategyError
 from hpo.objectives import Objective
 from hpo.sources import as_objective
 from storage.studies import Direction, JobOrder, StudySpec
-from strategies import Space, Strategy, SuccessiveHalving, Targets, parse_strategy
-from strategies.spelling import is_storable
+from strategies import Params, Space, Strategy, SuccessiveHalving, Targets, parse_strategy
+from strategies.spelling import is_storable, suggestion
 
 
 def specify(
@@ -26,6 +28,8 @@ def specify(
     max_epochs: int | None,
     n_trials: int | None,
     budget: int | None,
+    tolerance: float | None,
+    guesses: Iterable[Mapping[str, object]],
     parallelism: int | None,
     order: JobOrder,
 ) -> tuple[StudySpec, Objective | None]:
@@ -56,13 +60,21 @@ def specify(
     chosen.check(space, epochs)
     if tuned is not None:
         tuned.check(space)
+    seed = secrets.randbits(32) if seed is None else _checked_seed(seed)
+    targets = Targets(
+        epochs,
+        checked_count("n_trials", n_trials),
+        checked_count("budget", budget),
+        _checked_tolerance(tolerance),
+        tuple(completed_guess(space, guess, seed, place) for place, guess in enumerate(guesses)),
+    )
     spec = StudySpec(
         name=name,
         space=space,
         strategy=chosen,
         objective={"kind": "none", "shown": "ask and tell"} if tuned is None else dict(tuned.source),
-        seed=secrets.randbits(32) if seed is None else _checked_seed(seed),
-        targets=Targets(epochs, checked_count("n_trials", n_trials), checked_count("budget", budget)),
+        seed=seed,
+        targets=targets,
         direction=direction or (tuned.direction if tuned is not None else "minimize"),
         metric=metric or (tuned.metric if tuned is not None else "value"),
         parallelism=checked_count("parallelism", parallelism),
@@ -125,6 +137,32 @@ def _check_resuming(strategy: Strategy, objective: Objective | None) -> None:
             f"the strategy {strategy.name!r} trains trials on after a pause, and {shown} cannot pause: "
             f"make it a class with state() and restore(state), or use another strategy, such as {instead!r}"
         )
+
+
+def completed_guess(space: Space, guess: Mapping[str, object], seed: int, place: int) -> Params:
+    """Return a guess as a point of the space, what it leaves open drawn. Raises SpaceError naming what cannot be."""
+    if not isinstance(guess, Mapping):
+        raise SettingError(f"a guess is a dict of hyperparameters and values, not {guess!r}")
+    values = {}
+    for name, value in guess.items():
+        if name not in space.parameters:
+            raise SpaceError(f"a guess has an unknown parameter {name!r}.{suggestion(str(name), space.parameters)}")
+        try:
+            values[name] = space.parameters[name].validate(value)
+        except SpaceError as error:
+            raise SpaceError(f"the guess for {name!r}: {error}") from None
+    point = space.complete(values, {}, np.random.default_rng((seed, place, 4)))
+    for name in values.keys() - point.keys():
+        raise SpaceError(f"a guess gives {name!r}, which is not active with its other values: leave it out")
+    return point
+
+
+def _checked_tolerance(tolerance: object) -> float | None:
+    if tolerance is None:
+        return None
+    if isinstance(tolerance, bool) or not isinstance(tolerance, Real) or not 0 < float(tolerance) < inf:
+        raise SettingError(f"tolerance={tolerance!r}: give a number above 0, in units of the metric")
+    return float(tolerance)
 
 
 def _checked_seed(seed: int) -> int:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from hpo.asking import AskedTrial, Asking
 from hpo.errors import ObjectiveError, SettingError, StudyExists
 from hpo.launch import Launch, Watcher, deadline_in, run_here, run_workers
-from hpo.objectives import Objective
-from hpo.settings import check_fit, checked_count, checked_timeout, checked_workers, specify
+from hpo.objectives import Beginning, Objective
+from hpo.settings import check_fit, checked_count, checked_timeout, checked_workers, completed_guess, specify
 from hpo.sources import as_objective, find_objective, has_changed
 from storage.database import Database
 from storage.queries import Overview, TrialRecord, get_trial, list_trials, overview, read_curves, read_state
-from storage.studies import COMPLETE, Direction, JobOrder, StudyRecord, StudySpec, extend_study
+from storage.studies import COMPLETE, Direction, JobOrder, StudyRecord, StudySpec, enqueue, extend_study
 from storage.studies import create_study as write_study
 from storage.studies import load_study as read_study
 from strategies import Grid, Params, Space, Strategy
@@ -24,6 +24,7 @@ from strategies import Grid, Params, Space, Strategy
 if TYPE_CHECKING:
     import pandas as pd
 
+    from hpo.confirmation import Confirmed
     from hpo.model import Model
 
 DEFAULT_STORAGE: Final = "sqlite:///hpo.db"
@@ -149,6 +150,33 @@ class Study:
         if not finite and all(bound is None for bound in (*bounds, targets.n_trials, targets.budget)):
             raise SettingError("nothing bounds this search: give n_trials, a budget of epochs, or a timeout")
 
+    def enqueue(self, params: Mapping[str, object]) -> None:
+        """Let a point be tried before any that the strategy proposes; what `params` leaves open is drawn.
+
+        Guesses are tried in their order, each once; one that a trial has had already is passed over. A complete study
+        goes on with the next call of `optimize` that has room for it. Raises SpaceError for what is not of the space.
+        """
+        place = len(self._record.spec.targets.queue)
+        guess = completed_guess(self.space, params, self._record.spec.seed, place)
+        self._record = enqueue(self._database, self._record, guess)
+
+    def confirm(self, top: int = 5, seeds: int = 10, *, n_jobs: int = 1) -> "list[Confirmed]":
+        """Train the `top` leaders again from `seeds` fresh seeds each, and return them ranked by their means.
+
+        The best of many noisy values flatters itself; a mean over seeds that the search never saw does not. What has
+        been trained before is not trained again. Raises SettingError while no trial has a value, and where the
+        objective takes no seed.
+        """
+        from hpo.confirmation import confirm
+
+        top, seeds = checked_count("top", top) or top, checked_count("seeds", seeds) or seeds
+        if not self.objective.seeded:
+            shown = self.spec.objective.get("shown")
+            raise SettingError(f"{shown} takes no seed, so another training would be the same: nothing to confirm")
+        return confirm(
+            self._database, self._record, self.objective, top=top, seeds=seeds, n_jobs=checked_workers(n_jobs)
+        )
+
     # --- ask and tell ---------------------------------------------------------------------------------------------
 
     def ask(self) -> AskedTrial:
@@ -206,6 +234,19 @@ class Study:
         """Whether all that was asked for has been done."""
         return read_study(self._database, self.name).state == COMPLETE
 
+    @property
+    def confirmed(self) -> "list[Confirmed]":
+        """What is on record of its confirmations, the best mean first."""
+        from hpo.confirmation import confirmed
+
+        return confirmed(self._database, self._record)
+
+    @property
+    def winner(self) -> TrialRecord:
+        """The trial with the best confirmed mean; the best trial as long as none is confirmed."""
+        held = [each for each in self.confirmed if each.mean is not None]
+        return self.trial(held[0].trial) if held else self.best_trial
+
     def trial(self, number: int) -> TrialRecord:
         """Return a trial. Raises SettingError when there is none of that number."""
         found = get_trial(self._database, self._record, number)
@@ -235,9 +276,9 @@ class Study:
         return pd.DataFrame(rows, columns=[*names, *(f"params_{name}" for name in self.space.parameters)])
 
     def best_model(self) -> "Model":
-        """Return the network of the best trial, after its best epoch, with its preprocessing.
+        """Return the network of the winner, after its best epoch, with its preprocessing.
 
-        Raises ObjectiveError when the study tunes something else than the built-in network.
+        Where its checkpoint is no longer kept, it is trained again: the same seed gives the same network. Raises ObjectiveError when the study tunes something else than the built-in network.
         """
         from hpo.network_objective import NetworkObjective
 
@@ -246,11 +287,10 @@ class Study:
             raise ObjectiveError(
                 f"the study {self.name!r} tunes {self.spec.objective.get('shown')}, not a built-in network"
             )
-        best = self.best_trial
+        best = self.winner
         kept = read_state(self._database, self._record, best.number)
-        if kept is None:
-            raise SettingError(f"no checkpoint of trial {best.number} is kept")
-        return objective.model(best.params, best.seed, kept[1])
+        state = kept[1] if kept is not None else _trained_again(objective, best)
+        return objective.model(best.params, best.seed, state)
 
 
 def create_study(
@@ -266,6 +306,8 @@ def create_study(
     max_epochs: int | None = None,
     n_trials: int | None = None,
     budget: int | None = None,
+    tolerance: float | None = None,
+    guesses: Iterable[Mapping[str, object]] = (),
     parallelism: int | None = None,
     order: JobOrder = "reproducible",
     load_if_exists: bool = False,
@@ -275,7 +317,8 @@ def create_study(
     `objective`: a NetworkObjective, or a function, a generator function or a class of your own (see `hpo.objectives`);
     None for ask and tell. `space` may be left out for a network. `strategy`: names joined by plus signs, or a Strategy;
     unset, it is successive halving for what can resume, else random search. `max_epochs` is the most a trial may train.
-    `parallelism` fixes the lag of adaptive strategies; unset, it becomes the first number of workers.
+    `guesses` are tried first; what one leaves open is drawn. With a `tolerance` the study ends by itself when another
+    trial can be expected to improve on its best value by less. `parallelism` fixes the lag of adaptive strategies; unset, it becomes the first number of workers.
 
     Raises StudyExists when the name is taken, unless `load_if_exists`; SpaceError, StrategyError, ObjectiveError and
     SettingError for settings that cannot be.
@@ -291,6 +334,8 @@ def create_study(
         max_epochs=max_epochs,
         n_trials=n_trials,
         budget=budget,
+        tolerance=tolerance,
+        guesses=guesses,
         parallelism=parallelism,
         order=order,
     )
@@ -334,6 +379,14 @@ def open_database(storage: Storage = "default", *, create: bool) -> Database:
     database = Database(f"sqlite:///{folder.name}/hpo.db", create=True)
     weakref.finalize(database, folder.cleanup)
     return database
+
+
+def _trained_again(objective: Objective, trial: TrialRecord) -> Mapping[str, Any]:
+    """Return the state of a trial after its last epoch, by training it once more."""
+    session = objective.open([Beginning(trial.params, trial.seed)])
+    for _ in range(trial.epochs):
+        session.train_epoch()
+    return session.state(0)
 
 
 def _write_under_free_name(database: Database, spec: StudySpec) -> StudyRecord:

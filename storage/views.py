@@ -1,6 +1,6 @@
 """Views for people: stable names, typed columns, one row a trial.
 
-- `leaderboard`, `learning_curves`, `decisions`: every study's, made with the schema (see `STABLE_VIEWS`).
+- `leaderboard`, `learning_curves`, `decisions`, `confirmed`: every study's, made with the schema (see `STABLE_VIEWS`).
 - one view a study, `<study>_trials`: one row a trial, one typed, decoded column a hyperparameter.
 """
 
@@ -26,6 +26,13 @@ STABLE_VIEWS: Final = {
         SELECT s.name AS study, m.trial AS trial, m.epoch AS epoch, m.value AS value, s.metric AS metric,
                m.metrics AS metrics, m.seconds AS seconds
         FROM measurements m JOIN studies s ON s.id = m.study_id
+    """,
+    "confirmed": """
+        SELECT s.name AS study, c.trial AS trial, t.value AS searched, COUNT(c.value) AS repeats, AVG(c.value) AS mean,
+               MIN(c.value) AS lowest, MAX(c.value) AS highest, COUNT(*) - COUNT(c.value) AS failed, s.metric AS metric
+        FROM confirmations c JOIN studies s ON s.id = c.study_id
+        JOIN trials t ON t.study_id = c.study_id AND t.number = c.trial
+        GROUP BY s.name, c.trial, t.value, s.metric
     """,
     "decisions": """
         SELECT s.name AS study, j.number AS job, j.trial AS trial, j.from_epoch AS from_epoch,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hpo.cli.confirm import tell_confirmed
 from hpo.cli.consoles import person
 from hpo.cli.options import Format, Formatted, Storage, StudyName
 from hpo.cli.output import write_record
@@ -21,7 +22,7 @@ def best(
     storage: Storage = None,
     form: Formatted = Format.TABLE,
 ) -> None:
-    """Show the best trial, and save its network.
+    """Show the best trial (once confirmed: of the best mean), and save its network.
 
     Its value and hyperparameters; of a network also how good it is on the test part of the data.
     """
@@ -29,7 +30,7 @@ def best(
     from storage.queries import read_curves
 
     with opened(name, storage) as study:
-        winner, spec = study.best_trial, study.spec
+        winner, spec = study.winner, study.spec
         curve = read_curves(study.database, study.record, [winner.number])[winner.number]
         metrics = next(metrics for epoch, _, metrics, _ in curve if epoch == winner.best_epoch)
         found = {"study": study.name, "metric": spec.metric, "direction": spec.direction, **best_found(study)}
@@ -37,6 +38,8 @@ def best(
         model = None if save is None else study.best_model()
         if form is Format.TABLE:
             tell_best(found)
+            if found["confirmed"]:
+                tell_confirmed(study.confirmed, study)
         else:
             write_record(found, form)
         if save is not None and model is not None:

@@ -12,6 +12,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from hpo.cli.best import best
+from hpo.cli.confirm import confirm
 from hpo.cli.consoles import person
 from hpo.cli.curves import curves
 from hpo.cli.list import list_
@@ -39,6 +40,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "list": list_,
     "show": show,
     "best": best,
+    "confirm": confirm,
     "trials": trials,
     "curves": curves,
     "sql": sql,

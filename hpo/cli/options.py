@@ -53,6 +53,23 @@ Timeout = Annotated[
     str | None,
     typer.Option("--timeout", metavar="TIME", help="A bound on time: 90, 90s, 10m, 2h, 1h30m.", show_default=False),
 ]
+Confirm = Annotated[
+    bool | None,
+    typer.Option(
+        "--confirm/--no-confirm",
+        help="Train the best three again from fresh seeds at the end (default: yes).",
+        show_default=False,
+    ),
+]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        "--tolerance",
+        metavar="X",
+        help="End when another trial can be expected to improve the best value by less than X.",
+        show_default=False,
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", metavar="J", help="Workers side by side (default: one a core).", show_default=False),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from hpo.cli.confirm import tell_confirmed
 from hpo.cli.consoles import answers, printable
 from hpo.cli.output import shown
 from hpo.cli.studies import next_command
@@ -39,15 +40,16 @@ def outcome(study: "Study", seconds: float) -> dict[str, Any]:
 
 
 def best_found(study: "Study") -> dict[str, Any]:
-    """Return the best trial's value and params; of a network also the metrics on the test part (else None)."""
-    best = study.overview().best
-    if best is None:
-        return {"value": None, "trial": None, "epoch": None, "params": {}, "test": None}
+    """Return the winner's value and params; of a network also the metrics on the test part (else None)."""
+    if study.overview().best is None:
+        return {"value": None, "trial": None, "epoch": None, "params": {}, "confirmed": [], "test": None}
+    best = study.winner
     return {
         "value": best.value,
         "trial": best.number,
         "epoch": best.best_epoch,
         "params": best.params,
+        "confirmed": [asdict(each) for each in study.confirmed],
         "test": _test_metrics(study),
     }
 
@@ -89,6 +91,8 @@ def tell(found: Mapping[str, Any], study: "Study") -> None:
 
     say = answers().print
     tell_best(found)
+    if found["confirmed"]:
+        tell_confirmed(study.confirmed, study)
     seen = study.overview()
     trained, saved = found["epochs"], found["epochs_saved"]
     if found["state"] != COMPLETE:
@@ -140,6 +144,8 @@ def _next(study: "Study", found: Mapping[str, Any]) -> Iterator[str]:
     if found["state"] != COMPLETE:
         yield next_command(study.database, "resume", study.name)
     yield next_command(study.database, "show", study.name)
+    if found["value"] is not None and not found["confirmed"] and study.objective.seeded:
+        yield next_command(study.database, "confirm", study.name)
     if found["value"] is not None:
         file = re.sub(r"[^\w.-]+", "_", study.name) + ".hpo"
         save = ["--save", file] if study.spec.objective.get("kind") == "network" else []

@@ -6,6 +6,7 @@ from pathlib import Path
 from hpo.cli.consoles import person
 from hpo.cli.options import (
     Budget,
+    Confirm,
     Format,
     Formatted,
     Jobs,
@@ -26,6 +27,7 @@ def resume(
     timeout: Timeout = None,
     jobs: Jobs = None,
     backend: OnBackend = None,
+    confirm: Confirm = None,
     storage: Storage = None,
     form: Formatted = Format.TABLE,
 ) -> None:
@@ -59,4 +61,4 @@ def resume(
                 else "for more, raise {} above {}".format(*reached)
             )
             say(f"it is complete: {more}")
-        search(study, limits, form)
+        search(study, limits, form, confirm=confirm is not False)

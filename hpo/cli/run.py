@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from hpo.cli.consoles import person, printable
-from hpo.cli.options import Budget, Format, Formatted, Jobs, OnBackend, Storage, Timeout, TrialsToReach
+from hpo.cli.options import (
+    Budget,
+    Confirm,
+    Format,
+    Formatted,
+    Jobs,
+    OnBackend,
+    Storage,
+    Timeout,
+    Tolerance,
+    TrialsToReach,
+)
 from hpo.cli.studies import interruptible
 
 if TYPE_CHECKING:
@@ -60,6 +71,14 @@ def run(
     max_epochs: Annotated[int | None, typer.Option(metavar="R", help="The most epochs a trial may train.")] = None,
     budget: Budget = None,
     timeout: Timeout = None,
+    tolerance: Tolerance = None,
+    guess: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE,…", help="A first guess, tried before all else; what it leaves open is drawn."
+        ),
+    ] = None,
+    confirm: Confirm = None,
     jobs: Jobs = None,
     backend: OnBackend = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same search (default: a random one).")] = None,
@@ -82,7 +101,7 @@ def run(
 
     Everything is kept in the database as it happens: after a Ctrl-C or a crash, hpo resume goes on.
     """
-    from hpo.cli.run_settings import RunSettings
+    from hpo.cli.run_settings import RunSettings, parse_guess
     from hpo.cli.search import Limits, search
     from hpo.space_file import load_space
 
@@ -99,6 +118,9 @@ def run(
         max_epochs=max_epochs,
         budget=budget,
         timeout=timeout,
+        tolerance=tolerance,
+        guesses=tuple(map(parse_guess, guess or ())),
+        confirm=confirm,
         jobs=jobs,
         backend=None if backend is None else backend.value,
         seed=seed,
@@ -114,7 +136,7 @@ def run(
     study = _made(settings)
     with interruptible(study):
         _announce(study)
-        search(study, limits, form)
+        search(study, limits, form, confirm=settings.confirm is not False)
 
 
 def _about(subject: str) -> "RunSettings":
@@ -155,6 +177,8 @@ def _made(settings: "RunSettings") -> "Study":
         max_epochs=settings.max_epochs,
         n_trials=trials,
         budget=settings.budget,
+        tolerance=settings.tolerance,
+        guesses=settings.guesses,
         parallelism=settings.parallelism,
         order=settings.order or "reproducible",  # type: ignore[arg-type] # likewise
     )

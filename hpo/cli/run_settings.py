@@ -1,6 +1,7 @@
 """What a run was asked for: by options, by a study file, or by both."""
 
 import os
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from hpo.space_file import read_toml, space_in
 from strategies import Space
 from strategies.spelling import nearest
 
-_LISTS: Final = ("target", "keep", "drop")
+_LISTS: Final = ("target", "keep", "drop", "guesses")
 _NUMBERS: Final = ("trials", "max_epochs", "budget", "jobs", "seed", "parallelism")
 
 
@@ -34,6 +35,9 @@ class RunSettings:
     max_epochs: int | None = None
     budget: int | None = None
     timeout: str | int | float | None = None
+    tolerance: float | None = None
+    guesses: tuple[Mapping[str, Any], ...] = ()
+    confirm: bool | None = None
     jobs: int | None = None
     backend: str | None = None
     seed: int | None = None
@@ -80,6 +84,20 @@ def read_study_file(path: Path) -> RunSettings:
         raise SettingError(f"{path}: {error}") from error
 
 
+def parse_guess(text: str) -> dict[str, Any]:
+    """Return the values in a guess like `learning_rate=0.01,optimizer=adam`; a value is read as TOML, else as text."""
+    values: dict[str, Any] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, equals, written = part.partition("=")
+        if not equals:
+            raise SettingError(f"--guess {text!r}: {part!r} should be NAME=VALUE")
+        try:
+            values[name.strip()] = tomllib.loads(f"v = {written}")["v"]
+        except tomllib.TOMLDecodeError:
+            values[name.strip()] = written.strip()
+    return values
+
+
 def _checked(name: str, value: Any, path: Path) -> Any:
     """Return the value of a key as the settings have it; raises SettingError when it is of the wrong type."""
     if name == "space":
@@ -96,8 +114,12 @@ def _checked(name: str, value: Any, path: Path) -> Any:
 def _wanted(name: str) -> tuple[type | UnionType, str]:
     if name in _NUMBERS:
         return int, "a whole number"
-    if name == "balance":
+    if name in ("balance", "confirm"):
         return bool, "true or false"
+    if name == "tolerance":
+        return int | float, "a number"
+    if name == "guesses":
+        return dict, "a list of tables"
     if name == "timeout":
         return str | int | float, 'seconds, or text like "10m"'
     if name == "strategy":

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import typer
 
 from hpo.cli.consoles import person
+from hpo.cli.confirm import confirm_after
 from hpo.cli.durations import parse_duration
 from hpo.cli.options import Format
 from hpo.cli.outcome import outcome, tell
@@ -19,6 +20,11 @@ from hpo.progress import progress_on
 
 if TYPE_CHECKING:
     from hpo.study import Study
+
+
+_LEADERS: Final = 3
+_SEEDS: Final = 5
+"""How many trials the end of a search confirms, and with how many fresh seeds each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +59,13 @@ class Limits:
         return cls(trials=trials, budget=budget, timeout=seconds, jobs=jobs or _cores(), backend=backend or "loky")
 
 
-def search(study: "Study", limits: Limits, form: Format) -> None:
-    """Search, then write the outcome. Exits with 1 when no trial has a value."""
+def search(study: "Study", limits: Limits, form: Format, *, confirm: bool = True) -> None:
+    """Search, confirm the leaders unless told not to, then write the outcome. Exits with 1 when no trial has a value.
+
+    A search that a timeout cut short is not confirmed: it is not at its end.
+    """
     began = monotonic()
-    with progress_on(person(), study.database, study.record) as progress, _stdout_for_the_outcome():
+    with progress_on(person(), study.database, study.record) as progress, stdout_for_the_outcome():
         study.optimize(
             limits.trials,
             limits.jobs,
@@ -65,6 +74,9 @@ def search(study: "Study", limits: Limits, form: Format) -> None:
             backend=limits.backend,
             watcher=progress,
         )
+    if confirm and study.is_complete:
+        with stdout_for_the_outcome():
+            confirm_after(study, limits.jobs, top=_LEADERS, seeds=_SEEDS)
     found = outcome(study, monotonic() - began)
     if form is Format.TABLE:
         tell(found, study)
@@ -82,7 +94,7 @@ def _cores() -> int:
 
 
 @contextmanager
-def _stdout_for_the_outcome() -> Iterator[None]:
+def stdout_for_the_outcome() -> Iterator[None]:
     """Within: what objectives print, here and in worker processes, goes to stderr."""
     sys.stdout.flush()
     kept = os.dup(1)

@@ -1,0 +1,194 @@
+"""Honest winners: the leaders of a search trained again from fresh seeds, and ranked by their means.
+
+The best of many noisy trials is partly the luckiest: its value flatters it. Trained again, from seeds that the search
+never saw, it is as good as it is. The leaders' trainings of one shape go as stacks, and each is written down when it is
+done, so that a confirmation that was cut short goes on where it was.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+
+from hpo.errors import SettingError
+from hpo.objectives import Beginning, EpochResult, Objective, failure
+from storage.confirmations import Repeat, read_repeats, write_repeat
+from storage.database import Database
+from storage.queries import TrialRecord, list_trials, read_curves
+from storage.studies import StudyRecord
+
+LEVEL: Final = 0.95
+"""Of the intervals around the means."""
+
+_STEADY: Final = 5  # epochs: of equally good trials the one whose best epochs are the better on average leads
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What a leader is worth: `value` in the search, `mean` over fresh seeds, with the mean's 95 % interval.
+
+    The interval is Student's; there is none (None) for fewer than two trainings. Trainings that failed are counted.
+    """
+
+    trial: int
+    value: float
+    mean: float | None
+    low: float | None
+    high: float | None
+    values: tuple[float, ...]
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A training to be done: so many epochs of a trial's params from a fresh seed."""
+
+    trial: TrialRecord
+    repeat: int
+    seed: int
+
+
+def confirm(
+    database: Database, study: StudyRecord, objective: Objective, *, top: int, seeds: int, n_jobs: int = 1
+) -> list[Confirmed]:
+    """Train the `top` leaders from `seeds` fresh seeds each, but for what is on record; return `confirmed`.
+
+    Raises SettingError when the search has no trial with a value.
+    """
+    chosen = leaders(database, study, top)
+    if not chosen:
+        raise SettingError(f"the study {study.spec.name!r} has no trial with a value yet: there is nothing to confirm")
+    known = {(repeat.trial, repeat.repeat) for repeat in read_repeats(database, study)}
+    tasks = [
+        _Task(trial, repeat, fresh_seed(study.spec.seed, trial.number, repeat))
+        for trial in chosen
+        for repeat in range(seeds)
+        if (trial.number, repeat) not in known
+    ]
+    sign = study.spec.sign
+    for repeats in _trained(objective, _stacks(tasks, objective), sign, n_jobs):
+        for repeat in repeats:
+            write_repeat(database, study, repeat)
+    return confirmed(database, study)
+
+
+def confirmed(database: Database, study: StudyRecord) -> list[Confirmed]:
+    """Return what is on record of the study's confirmations, the best mean first; those that failed at times are last."""
+    by_trial: dict[int, list[Repeat]] = {}
+    for repeat in read_repeats(database, study):
+        by_trial.setdefault(repeat.trial, []).append(repeat)
+    if not by_trial:
+        return []
+    values = {trial.number: trial.value for trial in list_trials(database, study, best_first=True)}
+    found = [
+        _confirmed(number, float(values[number] or 0.0), repeats)
+        for number, repeats in by_trial.items()
+        if values.get(number) is not None  # a trial may have been discarded since
+    ]
+    sign = study.spec.sign
+    return sorted(found, key=lambda each: (each.mean is None, each.failed, sign * (each.mean or 0.0), each.trial))
+
+
+def leaders(database: Database, study: StudyRecord, top: int) -> list[TrialRecord]:
+    """Return the `top` best trials; of equally good ones those first whose best epochs are the better on average.
+
+    With little data to measure on many trials share a value: then one good epoch tells less than five.
+    """
+    ranked = list_trials(database, study, best_first=True, limit=top)
+    if not ranked:
+        return []
+    last = ranked[-1].value
+    everyone = list_trials(database, study, best_first=True)
+    able = [trial for trial in everyone if trial.value is not None and _as_good(trial.value, last, study)]
+    curves = read_curves(database, study, [trial.number for trial in able])
+    sign = study.spec.sign
+
+    def worth(trial: TrialRecord) -> tuple[float, float, int]:
+        best = sorted(sign * value for _, value, _, _ in curves[trial.number])[:_STEADY]
+        return sign * float(trial.value or 0.0), fmean(best), trial.number
+
+    return sorted(able, key=worth)[:top]
+
+
+def fresh_seed(seed: int, trial: int, repeat: int) -> int:
+    """Return the seed of a confirmation: 63 bits, none of the search's own."""
+    return int(np.random.SeedSequence((seed, trial, 3, repeat)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _as_good(value: float, last: float | None, study: StudyRecord) -> bool:
+    return last is not None and study.spec.sign * value <= study.spec.sign * last
+
+
+def _confirmed(number: int, value: float, repeats: Sequence[Repeat]) -> Confirmed:
+    values = tuple(repeat.value for repeat in repeats if repeat.value is not None)
+    failed = len(repeats) - len(values)
+    if not values:
+        return Confirmed(number, value, None, None, None, (), failed)
+    mean = fmean(values)
+    if len(values) == 1:
+        return Confirmed(number, value, mean, None, None, values, failed)
+    from scipy.stats import t
+
+    half = float(t.ppf(0.5 + LEVEL / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    return Confirmed(number, value, mean, mean - half, mean + half, values, failed)
+
+
+def _stacks(tasks: Iterable[_Task], objective: Objective) -> list[list[_Task]]:
+    """Put trainings together that can be one session: of one key, over as many epochs."""
+    groups: dict[Any, list[_Task]] = {}
+    for task in tasks:
+        key = objective.key(task.trial.params)
+        group = ("alone", task.trial.number, task.repeat) if key is None else (key, task.trial.epochs)
+        groups.setdefault(group, []).append(task)
+    stack = objective.stack
+    return [group[start : start + stack] for group in groups.values() for start in range(0, len(group), stack)]
+
+
+def _trained(
+    objective: Objective, stacks: Sequence[Sequence[_Task]], sign: float, n_jobs: int
+) -> Iterator[list[Repeat]]:
+    """Yield what became of each stack, as it is done."""
+    if n_jobs == 1 or len(stacks) == 1:
+        for stack in stacks:
+            yield _train(objective, stack, sign)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        work = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+        yield from work(delayed(_train)(objective, stack, sign) for stack in stacks)
+
+
+def _train(objective: Objective, stack: Sequence[_Task], sign: float) -> list[Repeat]:
+    """Train a stack from the beginning for as many epochs as its trials had."""
+    began = perf_counter()
+    results: list[list[EpochResult]] = [[] for _ in stack]
+    living = list(range(len(stack)))
+    try:
+        session = objective.open([Beginning(task.trial.params, task.seed) for task in stack])
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+        results = [[failure(error)] for _ in stack]
+        living = []
+    while living:
+        for place, result in reversed(list(enumerate(session.train_epoch()))):
+            mine = results[living[place]]
+            if result.value is not None or result.error is not None:
+                mine.append(result)
+            if result.value is None or len(mine) == stack[living[place]].trial.epochs:
+                session.drop(place)
+                del living[place]
+    seconds = (perf_counter() - began) / len(stack)
+    return [_repeat(task, mine, sign, seconds) for task, mine in zip(stack, results, strict=True)]
+
+
+def _repeat(task: _Task, results: Sequence[EpochResult], sign: float, seconds: float) -> Repeat:
+    values = [result.value for result in results if result.value is not None]
+    error = next((result.error for result in results if result.error is not None), None)
+    key = (task.trial.number, task.repeat, task.seed, len(values))
+    if error is not None or not values:
+        return Repeat(*key, None, None, None, error or "it ended without a value", seconds)
+    best = min(range(len(values)), key=lambda i: sign * values[i])
+    return Repeat(*key, values[best], best + 1, results[best].metrics, None, seconds)
