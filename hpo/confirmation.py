@@ -76,7 +76,7 @@ def confirm(
 
 
 def confirmed(database: Database, study: StudyRecord) -> list[Confirmed]:
-    """Return what is on record of the study's confirmations, the best mean first; those that failed at times are last."""
+    """Return what is on record of the study's confirmations: those that never failed first, then the best mean."""
     by_trial: dict[int, list[Repeat]] = {}
     for repeat in read_repeats(database, study):
         by_trial.setdefault(repeat.trial, []).append(repeat)

@@ -278,7 +278,8 @@ class Study:
     def best_model(self) -> "Model":
         """Return the network of the winner, after its best epoch, with its preprocessing.
 
-        Where its checkpoint is no longer kept, it is trained again: the same seed gives the same network. Raises ObjectiveError when the study tunes something else than the built-in network.
+        Where its checkpoint is no longer kept, it is trained again: the same seed gives the same network.
+        Raises ObjectiveError when the study tunes something else than the built-in network.
         """
         from hpo.network_objective import NetworkObjective
 
@@ -317,8 +318,9 @@ def create_study(
     `objective`: a NetworkObjective, or a function, a generator function or a class of your own (see `hpo.objectives`);
     None for ask and tell. `space` may be left out for a network. `strategy`: names joined by plus signs, or a Strategy;
     unset, it is successive halving for what can resume, else random search. `max_epochs` is the most a trial may train.
-    `guesses` are tried first; what one leaves open is drawn. With a `tolerance` the study ends by itself when another
-    trial can be expected to improve on its best value by less. `parallelism` fixes the lag of adaptive strategies; unset, it becomes the first number of workers.
+    `guesses` are tried first; what one leaves open is drawn. With a `tolerance` the study ends by itself when going on
+    can be expected to improve its best value by less. `parallelism` fixes the lag of adaptive strategies; unset, it
+    becomes the first number of workers.
 
     Raises StudyExists when the name is taken, unless `load_if_exists`; SpaceError, StrategyError, ObjectiveError and
     SettingError for settings that cannot be.

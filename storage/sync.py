@@ -108,7 +108,7 @@ class LedgerCopy(Knowledge):
     def forget(self) -> None:
         spec = self._spec
         self.revision = -1
-        self._ledger = Ledger(spec.strategy, spec.space, spec.seed, spec.targets, spec.lag, int(spec.sign))
+        self._ledger = Ledger(spec.strategy, spec.space, spec.seed, spec.targets, spec.lag, sign=int(spec.sign))
 
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
         ledger = self._ledger
@@ -166,7 +166,7 @@ class TallyCopy(Knowledge):
 
     def forget(self) -> None:
         spec = self._spec
-        self._tally = Tally(spec.strategy, spec.space, spec.seed, spec.targets, int(spec.sign))
+        self._tally = Tally(spec.strategy, spec.space, spec.seed, spec.targets, sign=int(spec.sign))
         self._params: dict[int, Params] = {}
 
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:  # noqa: ARG002 - counted anew

@@ -47,7 +47,7 @@ studies = sa.Table(
     sa.Column("revision", _Int, nullable=False),
     sa.Column("created_at", _Real, nullable=False),
     sa.Column("ended_at", _Real),
-    sa.Column("tolerance", _Real, comment="it ends when another trial can be expected to improve by less"),
+    sa.Column("tolerance", _Real, comment="it ends when going on can be expected to improve by less"),
     sa.Column("queue", sa.JSON(none_as_null=True), comment="first guesses: points tried before any other"),
     sa.Column("chosen", _Text, comment="why its strategy was chosen for it, in a sentence"),
     sqlite_autoincrement=True,  # the id of a deleted study is never another's: a worker of the old one would be misled

@@ -1,8 +1,8 @@
 """The three contracts of a strategy, and the decisions they may take.
 
 A strategy is a pure function from history to decision: no I/O, no clock, no state, and no random number but from the
-generator it is handed (or, for a stream of the whole study, from `history.seed`). Searcher, scheduler and stopper combine
-freely: a searcher never asks how long a trial trains, a stopper sees one curve at a time.
+generator it is handed (or, for a stream of the whole study, from `history.seed`). Searcher, scheduler and stopper
+combine freely: a searcher never asks how long a trial trains, a stopper sees one curve at a time.
 
 Every member is a frozen dataclass whose fields are its settings, of types that JSON knows; so a strategy can be stored
 with its study and made again from it. Values are "lower is better" throughout; direction is turned at the border.
@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from strategies.ending import expected_gain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +33,7 @@ class Loss(float):
 
 
 def told(reason: Reason, sign: float) -> dict[str, Any]:
-    """Return a reason as it is told: every `Loss` times `sign`, in the user's own direction; no number for infinity."""
+    """Return a reason as it is told: every `Loss` times `sign`, in the user's direction; null for infinity."""
     return {key: _told(value, sign) for key, value in reason.items()}
 
 
@@ -55,8 +57,8 @@ class Proposal:
 class Start:
     """Start a new trial and train it up to epoch `until`.
 
-    Its params come from the searcher, but for those in `params`, which the scheduler fixes: some, or all of a point. With
-    `parent` it begins with that trial's weights.
+    Its params come from the searcher, but for those in `params`, which the scheduler fixes: some, or all of a point.
+    With `parent` it begins with that trial's weights.
     """
 
     until: int
@@ -117,6 +119,14 @@ class Searcher(ABC):
         The planner replaces a point that has been tried by another near it. Raises Exhausted when the searcher has no
         further point.
         """
+
+    def expected_gain(self, history: "History") -> float:
+        """Return how much lower the best loss can be expected to be if the search goes on; infinity if unknown.
+
+        Here that is what doubling the number of trials would bring if they were drawn at random. A study with a
+        tolerance ends when it is below.
+        """
+        return expected_gain(history)
 
     def check(self, space: "Space") -> None:  # noqa: B027 - most searchers take every space
         """Raise StrategyError when this searcher cannot search `space`."""

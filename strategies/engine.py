@@ -31,7 +31,7 @@ class Ledger:
     """
 
     def __init__(
-        self, strategy: Strategy, space: Space, seed: int, targets: Targets, lag: int | None, sign: int = 1
+        self, strategy: Strategy, space: Space, seed: int, targets: Targets, lag: int | None, *, sign: int = 1
     ) -> None:
         self.strategy = strategy
         self.targets = targets
@@ -180,8 +180,15 @@ class Ledger:
         return [] if last is None else [job for job in self._jobs[last + 1 :] if job.outcome is not None]
 
     def _plan(self, history: History, seen: int | None) -> Plan:
+        if self._is_enough(history):
+            history = replace(history, n_trials=len(history.trials))
         plan = plan_next(self.strategy, history, job=self.n_jobs, seen=seen)
         return self._within_budget(plan, seen) if isinstance(plan, Planned) else plan
+
+    def _is_enough(self, history: History) -> bool:
+        """Tell whether to start no further trial, as it can be expected to improve too little."""
+        tolerance = self.targets.tolerance
+        return tolerance is not None and self.strategy.searcher.expected_gain(history) < tolerance
 
     def _within_budget(self, plan: Planned, seen: int | None) -> Plan:
         """Let a job pass that the budget can pay, counting every pending job as far as it may go."""

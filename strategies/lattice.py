@@ -1,11 +1,12 @@
 """The points of a grid by index, in lexicographic order: what a grid and a small finite space are counted with."""
 
-from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from strategies.space import Space
     from strategies.trial import Params, Value
 

@@ -16,8 +16,8 @@ from strategies.trial import History, Params, State, Trial
 class Targets:
     """What bounds a study, and what a user wants tried first.
 
-    `budget` are epochs in all. With a `tolerance` the study ends by itself when another trial can be expected to
-    improve on the best value by less. `queue` holds first guesses: points tried before any of the searcher's.
+    `budget` are epochs in all. With a `tolerance` the study ends by itself when going on can be expected to improve the
+    best value by less. `queue` holds first guesses: points tried before any of the searcher's.
     """
 
     max_epochs: int

@@ -93,7 +93,7 @@ def replay(
     strategy.check(space, recording.max_epochs)
     most = min(n_trials or len(recording.rows), len(recording.rows))
     targets = Targets(recording.max_epochs, most, budget)
-    ledger = Ledger(strategy, space, seed, targets, workers, sign)
+    ledger = Ledger(strategy, space, seed, targets, workers, sign=sign)
     return _Search(ledger, space, recording, workers).run()
 
 

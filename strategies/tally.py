@@ -28,7 +28,7 @@ def looks_back(strategy: Strategy, space: Space, targets: Targets) -> bool:
 class Tally:
     """Where a study stands, for the strategy of which `looks_back` is false."""
 
-    def __init__(self, strategy: Strategy, space: Space, seed: int, targets: Targets, sign: int = 1) -> None:
+    def __init__(self, strategy: Strategy, space: Space, seed: int, targets: Targets, *, sign: int = 1) -> None:
         self.targets = targets
         self.n_trials = 0
         self.n_jobs = 0

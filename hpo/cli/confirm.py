@@ -1,7 +1,6 @@
 """hpo confirm: whether the leaders are as good as they look."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,8 @@ from hpo.cli.output import write_rows
 from hpo.cli.studies import interruptible, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hpo.confirmation import Confirmed
     from hpo.study import Study
 
@@ -57,7 +58,8 @@ def tell_confirmed(found: "Sequence[Confirmed]", study: "Study") -> None:
         interval = f" [{each.low:.6g}, {each.high:.6g}]" if each.low is not None else ""
         failed = f", {each.failed} failed" if each.failed and each.values else ""
         say(
-            f"  trial {each.trial:<5} {again}{interval}  (in the search {each.value:.6g}; seeds: {len(each.values)}{failed})",
+            f"  trial {each.trial:<5} {again}{interval}  "
+            f"(in the search {each.value:.6g}; seeds: {len(each.values)}{failed})",
             highlight=False,
         )
 

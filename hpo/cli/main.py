@@ -17,6 +17,8 @@ from hpo.cli.consoles import person
 from hpo.cli.curves import curves
 from hpo.cli.list import list_
 from hpo.cli.predict import predict
+from hpo.cli.record import record
+from hpo.cli.replay import replay
 from hpo.cli.resume import resume
 from hpo.cli.run import run
 from hpo.cli.show import show
@@ -45,6 +47,8 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "curves": curves,
     "sql": sql,
     "predict": predict,
+    "record": record,
+    "replay": replay,
     "strategies": strategies,
 }
 for _name, _command in _COMMANDS.items():

@@ -66,7 +66,7 @@ Tolerance = Annotated[
     typer.Option(
         "--tolerance",
         metavar="X",
-        help="End when another trial can be expected to improve the best value by less than X.",
+        help="End when going on can be expected to improve the best value by less than X.",
         show_default=False,
     ),
 ]

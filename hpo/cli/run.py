@@ -131,15 +131,15 @@ def run(
         order=order,
         storage=storage,
     )
-    settings = _about(subject).overridden_by(given)
+    settings = about(subject).overridden_by(given)
     limits = Limits.of(timeout=settings.timeout, jobs=settings.jobs, backend=settings.backend)
-    study = _made(settings)
+    study = made(settings)
     with interruptible(study):
         _announce(study)
         search(study, limits, form, confirm=settings.confirm is not False)
 
 
-def _about(subject: str) -> "RunSettings":
+def about(subject: str) -> "RunSettings":
     """Return what the subject alone says."""
     from hpo.cli.run_settings import RunSettings, read_study_file
     from hpo.errors import SettingError
@@ -155,18 +155,21 @@ def _about(subject: str) -> "RunSettings":
     return RunSettings(data=subject)
 
 
-def _made(settings: "RunSettings") -> "Study":
-    """Return the new study. Raises an HpoError before anything is written when a setting is wrong."""
+def made(settings: "RunSettings", *, name: str | None = None, suffix: str = "", again: bool = False) -> "Study":
+    """Return the new study (`again`: the one of that name, if there is one), named `name`, or after its subject.
+
+    Raises an HpoError before anything is written when a setting is wrong.
+    """
     from hpo.study import create_study
     from strategies import Grid
 
-    objective, name = _objective(settings)
+    objective, subject = _objective(settings)
     strategy = _strategy(settings.strategy)
     trials = settings.trials
     if trials is None and not (strategy is not None and isinstance(strategy.searcher, Grid)):
         trials = TRIALS_HALVED if strategy is None and objective.kind == "network" else TRIALS
     return create_study(
-        settings.name or name,
+        name or settings.name or subject + suffix,
         space=settings.space,
         objective=objective,
         strategy=strategy,
@@ -181,6 +184,7 @@ def _made(settings: "RunSettings") -> "Study":
         guesses=settings.guesses,
         parallelism=settings.parallelism,
         order=settings.order or "reproducible",  # type: ignore[arg-type] # likewise
+        load_if_exists=again,
     )
 
 

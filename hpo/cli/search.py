@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import typer
 
-from hpo.cli.consoles import person
 from hpo.cli.confirm import confirm_after
+from hpo.cli.consoles import person
 from hpo.cli.durations import parse_duration
 from hpo.cli.options import Format
 from hpo.cli.outcome import outcome, tell
@@ -65,15 +65,7 @@ def search(study: "Study", limits: Limits, form: Format, *, confirm: bool = True
     A search that a timeout cut short is not confirmed: it is not at its end.
     """
     began = monotonic()
-    with progress_on(person(), study.database, study.record) as progress, stdout_for_the_outcome():
-        study.optimize(
-            limits.trials,
-            limits.jobs,
-            timeout=limits.timeout,
-            budget=limits.budget,
-            backend=limits.backend,
-            watcher=progress,
-        )
+    searched(study, limits)
     if confirm and study.is_complete:
         with stdout_for_the_outcome():
             confirm_after(study, limits.jobs, top=_LEADERS, seeds=_SEEDS)
@@ -84,6 +76,19 @@ def search(study: "Study", limits: Limits, form: Format, *, confirm: bool = True
         write_record(found, form)
     if found["value"] is None:
         raise typer.Exit(1)
+
+
+def searched(study: "Study", limits: Limits) -> None:
+    """Search, watched in the terminal."""
+    with progress_on(person(), study.database, study.record) as progress, stdout_for_the_outcome():
+        study.optimize(
+            limits.trials,
+            limits.jobs,
+            timeout=limits.timeout,
+            budget=limits.budget,
+            backend=limits.backend,
+            watcher=progress,
+        )
 
 
 def _cores() -> int:

@@ -15,7 +15,7 @@ def upgrade() -> None:
             "tolerance",
             sa.Double(),
             nullable=True,
-            comment="it ends when another trial can be expected to improve by less",
+            comment="it ends when going on can be expected to improve by less",
         ),
     )
     op.add_column(
