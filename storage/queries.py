@@ -53,6 +53,18 @@ class RunningJob:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision about a trial that made a job: to train it from one epoch to another, and why."""
+
+    number: int
+    from_epoch: int
+    until_epoch: int
+    bracket: int
+    rung: int
+    reason: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An error, the number of trials that failed with it, and the first of them."""
 
@@ -160,6 +172,29 @@ def get_trial(database: Database, study: StudyRecord, number: int) -> TrialRecor
     with database.read() as connection:
         row = connection.execute(_all(study).where(trials.c.number == number)).one_or_none()
     return None if row is None else _trial(row)
+
+
+def list_decisions(database: Database, study: StudyRecord, trial: int) -> list[DecisionRecord]:
+    """Return the decisions about a trial, in the order in which they were taken."""
+    columns = (jobs.c.number, jobs.c.from_epoch, jobs.c.until_epoch, jobs.c.bracket, jobs.c.rung, jobs.c.reason)
+    query = sa.select(*columns).where(jobs.c.study_id == study.id, jobs.c.trial == trial).order_by(jobs.c.number)
+    with database.read() as connection:
+        return [DecisionRecord(*row) for row in connection.execute(query)]
+
+
+def rank_of(database: Database, study: StudyRecord, trial: int) -> tuple[int, int] | None:
+    """Return a trial's rank by value (equal values share one), and how many have one; None for one without."""
+    mine = (trials.c.study_id == study.id, trials.c.value.is_not(None), trials.c.state.not_in(_UNUSABLE))
+    with database.read() as connection:
+        value = connection.execute(
+            sa.select(trials.c.value).where(*mine, trials.c.number == trial)
+        ).scalar_one_or_none()
+        if value is None:
+            return None
+        better = trials.c.value > value if study.spec.direction == "maximize" else trials.c.value < value
+        count = sa.select(sa.func.count(), sa.func.count(sa.case((better, 1)))).where(*mine)
+        of, ahead = connection.execute(count).one()
+    return ahead + 1, of
 
 
 def read_curves(

@@ -23,7 +23,7 @@ def gain_of_doubling(values: "Sequence[float]") -> float:
     for fewer than two values.
     """
     finite = [value for value in values if isfinite(value)]
-    if len(values) < 2 or not finite:
+    if not values[1:] or not finite:
         return inf
     x = np.sort(np.minimum(np.array(values, dtype=float), max(finite)))
     n, m = len(x), -(-len(x) // 2)

@@ -66,7 +66,8 @@ class Interval(Domain):
         low, high = scale(np.array(self._edges, dtype=float))
         if low == high:
             return np.full(len(values), 0.5)
-        return np.clip((scale(np.array(values, dtype=float)) - low) / (high - low), 0.0, 1.0)
+        unit: NDArray[np.float64] = (scale(np.array(values, dtype=float)) - low) / (high - low)
+        return unit.clip(0.0, 1.0)
 
     def _between(self, low: float, high: float, u: float) -> float:
         # weighted means, unlike low + u (high - low), are exact at both ends

@@ -189,7 +189,8 @@ class Space:
     def distances(self, point: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return squared distances of coordinates (d,) to others (n, d); unequal choices are 1 apart."""
         apart = (points - point) ** 2
-        return np.where(self._is_interval, apart, apart > 0).sum(axis=1)
+        summed: NDArray[np.float64] = np.where(self._is_interval, apart, apart > 0).sum(axis=1)
+        return summed
 
     @property
     def may_repeat(self) -> bool:

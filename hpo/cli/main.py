@@ -25,6 +25,7 @@ from hpo.cli.show import show
 from hpo.cli.sql import sql
 from hpo.cli.strategies import strategies
 from hpo.cli.trials import trials
+from hpo.cli.why import why
 
 DEBUG: Final = "HPO_DEBUG"
 
@@ -45,6 +46,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "confirm": confirm,
     "trials": trials,
     "curves": curves,
+    "why": why,
     "sql": sql,
     "predict": predict,
     "record": record,
