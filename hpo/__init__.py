@@ -97,19 +97,52 @@ if TYPE_CHECKING:
         WAIT as WAIT,
     )
     from strategies import (
+        ASHA as ASHA,
+    )
+    from strategies import (
+        Budgeted as Budgeted,
+    )
+    from strategies import (
+        BudgetedBandit as BudgetedBandit,
+    )
+    from strategies import (
+        CMAES as CMAES,
+    )
+    from strategies import (
         Choice as Choice,
+    )
+    from strategies import (
+        CurveExtrapolation as CurveExtrapolation,
+    )
+    from strategies import (
+        DifferentialEvolution as DifferentialEvolution,
     )
     from strategies import (
         Float as Float,
     )
     from strategies import (
+        FreezeThaw as FreezeThaw,
+    )
+    from strategies import (
         Full as Full,
+    )
+    from strategies import (
+        GaussianProcess as GaussianProcess,
     )
     from strategies import (
         Grid as Grid,
     )
     from strategies import (
+        Halton as Halton,
+    )
+    from strategies import (
         History as History,
+    )
+    from strategies import (
+        Hyperband as Hyperband,
+    )
+    from strategies import (
+        InfiniteHyperband as InfiniteHyperband,
     )
     from strategies import (
         Int as Int,
@@ -118,10 +151,25 @@ if TYPE_CHECKING:
         Loss as Loss,
     )
     from strategies import (
+        Median as Median,
+    )
+    from strategies import (
+        MetaMax as MetaMax,
+    )
+    from strategies import (
+        OneEpoch as OneEpoch,
+    )
+    from strategies import (
+        PASHA as PASHA,
+    )
+    from strategies import (
         Params as Params,
     )
     from strategies import (
         Patience as Patience,
+    )
+    from strategies import (
+        PopulationBasedTraining as PopulationBasedTraining,
     )
     from strategies import (
         Proposal as Proposal,
@@ -140,6 +188,12 @@ if TYPE_CHECKING:
     )
     from strategies import (
         Searcher as Searcher,
+    )
+    from strategies import (
+        Skopt as Skopt,
+    )
+    from strategies import (
+        Sobol as Sobol,
     )
     from strategies import (
         Space as Space,
@@ -161,6 +215,12 @@ if TYPE_CHECKING:
     )
     from strategies import (
         SuccessiveHalving as SuccessiveHalving,
+    )
+    from strategies import (
+        TPE as TPE,
+    )
+    from strategies import (
+        Threshold as Threshold,
     )
     from strategies import (
         Trial as Trial,
@@ -190,8 +250,11 @@ _HOMES: Final = {
     "network.estimators": "MLPClassifier MLPRegressor Perceptron",
     "storage.queries": "Overview TrialRecord",
     "strategies": (
-        "DONE WAIT Choice Float Full Grid History Int Loss Params Patience Proposal Random RecordedSpace Resume "
-        "Scheduler Searcher Space Start State Stop Stopper Strategy SuccessiveHalving Trial parse_strategy"
+        "DONE WAIT ASHA Budgeted BudgetedBandit CMAES Choice CurveExtrapolation DifferentialEvolution Float "
+        "FreezeThaw Full GaussianProcess Grid Halton History Hyperband InfiniteHyperband Int Loss Median MetaMax "
+        "OneEpoch PASHA Params Patience PopulationBasedTraining Proposal Random RecordedSpace Resume Scheduler "
+        "Searcher Skopt Sobol Space Start State Stop Stopper Strategy SuccessiveHalving TPE Threshold Trial "
+        "parse_strategy"
     ),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -23,39 +23,76 @@ from strategies.parameters import Choice, Float, Int, Parameter
 from strategies.planning import Job, Plan, Planned, Targets, job_rng, plan_next, trial_rng, trial_seed
 from strategies.recorded import RecordedSpace
 from strategies.registry import STRATEGIES, Entry, find, names, table
+from strategies.schedulers.asha import ASHA
+from strategies.schedulers.budgeted import Budgeted
+from strategies.schedulers.budgeted_bandit import BudgetedBandit
+from strategies.schedulers.freeze_thaw import FreezeThaw
 from strategies.schedulers.full import Full
 from strategies.schedulers.halving import SuccessiveHalving
+from strategies.schedulers.hyperband import Hyperband
+from strategies.schedulers.infinite_hyperband import InfiniteHyperband
+from strategies.schedulers.metamax import MetaMax
+from strategies.schedulers.one_epoch import OneEpoch
+from strategies.schedulers.pasha import PASHA
+from strategies.schedulers.population import PopulationBasedTraining
+from strategies.searchers.cmaes import CMAES
+from strategies.searchers.differential_evolution import DifferentialEvolution
+from strategies.searchers.gp import GaussianProcess
 from strategies.searchers.grid import Grid
+from strategies.searchers.halton import Halton
 from strategies.searchers.random import Random
+from strategies.searchers.skopt import Skopt
+from strategies.searchers.sobol import Sobol
+from strategies.searchers.tpe import TPE
 from strategies.space import Space
+from strategies.stoppers.extrapolation import CurveExtrapolation
+from strategies.stoppers.median import Median
 from strategies.stoppers.patience import Patience
+from strategies.stoppers.threshold import Threshold
 from strategies.strategy import Strategy, parse_strategy
 from strategies.tally import Tally, looks_back
 from strategies.trial import History, Params, State, Trial, Value
 
 __all__ = [
+    "ASHA",
+    "CMAES",
     "DONE",
+    "PASHA",
     "STRATEGIES",
+    "TPE",
     "WAIT",
+    "Budgeted",
+    "BudgetedBandit",
     "Choice",
+    "CurveExtrapolation",
     "Decision",
+    "DifferentialEvolution",
     "Done",
     "Entry",
     "Exhausted",
     "Float",
+    "FreezeThaw",
     "Full",
+    "GaussianProcess",
     "Grid",
+    "Halton",
     "History",
     "HpoError",
+    "Hyperband",
+    "InfiniteHyperband",
     "Int",
     "Job",
     "Ledger",
     "Loss",
+    "Median",
+    "MetaMax",
+    "OneEpoch",
     "Parameter",
     "Params",
     "Patience",
     "Plan",
     "Planned",
+    "PopulationBasedTraining",
     "Proposal",
     "Random",
     "Reason",
@@ -63,6 +100,8 @@ __all__ = [
     "Resume",
     "Scheduler",
     "Searcher",
+    "Skopt",
+    "Sobol",
     "Space",
     "SpaceError",
     "Start",
@@ -74,6 +113,7 @@ __all__ = [
     "SuccessiveHalving",
     "Tally",
     "Targets",
+    "Threshold",
     "Trial",
     "Value",
     "Wait",

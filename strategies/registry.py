@@ -16,21 +16,62 @@ from typing import Any, Final
 
 from strategies.base import Scheduler, Searcher, Stopper
 from strategies.errors import StrategyError
+from strategies.presets import PRESETS
+from strategies.schedulers.asha import ASHA
+from strategies.schedulers.budgeted import Budgeted
+from strategies.schedulers.budgeted_bandit import BudgetedBandit
+from strategies.schedulers.freeze_thaw import FreezeThaw
 from strategies.schedulers.full import Full
 from strategies.schedulers.halving import SuccessiveHalving
+from strategies.schedulers.hyperband import Hyperband
+from strategies.schedulers.infinite_hyperband import InfiniteHyperband
+from strategies.schedulers.metamax import MetaMax
+from strategies.schedulers.one_epoch import OneEpoch
+from strategies.schedulers.pasha import PASHA
+from strategies.schedulers.population import PopulationBasedTraining
+from strategies.searchers.cmaes import CMAES
+from strategies.searchers.differential_evolution import DifferentialEvolution
+from strategies.searchers.gp import GaussianProcess
 from strategies.searchers.grid import Grid
+from strategies.searchers.halton import Halton
 from strategies.searchers.random import Random
+from strategies.searchers.skopt import Skopt
+from strategies.searchers.sobol import Sobol
+from strategies.searchers.tpe import TPE
 from strategies.spelling import suggestion
+from strategies.stoppers.extrapolation import CurveExtrapolation
+from strategies.stoppers.median import Median
 from strategies.stoppers.patience import Patience
+from strategies.stoppers.threshold import Threshold
 
 Component = Searcher | Scheduler | Stopper
 
 STRATEGIES: Final[dict[str, type[Component]]] = {
     "grid": Grid,
     "random": Random,
+    "sobol": Sobol,
+    "halton": Halton,
+    "gp": GaussianProcess,
+    "tpe": TPE,
+    "skopt": Skopt,
+    "de": DifferentialEvolution,
+    "cmaes": CMAES,
     "full": Full,
     "halving": SuccessiveHalving,
+    "hyperband": Hyperband,
+    "infinite-hyperband": InfiniteHyperband,
+    "asha": ASHA,
+    "pasha": PASHA,
+    "freeze-thaw": FreezeThaw,
+    "metamax": MetaMax,
+    "budgeted": Budgeted,
+    "budgeted-bandit": BudgetedBandit,
+    "pbt": PopulationBasedTraining,
+    "one-epoch": OneEpoch,
     "patience": Patience,
+    "median": Median,
+    "curves": CurveExtrapolation,
+    "threshold": Threshold,
 }
 
 GROUP: Final = "hpo.strategies"
@@ -58,8 +99,8 @@ def find(name: str) -> type[Component]:
 
 
 def names() -> tuple[str, ...]:
-    """Return every name: ours in the order of the dictionary, then the plug-ins' by the alphabet."""
-    return (*STRATEGIES, *sorted(_plugins()))
+    """Return every name: ours in the order of the dictionaries, then the plug-ins' by the alphabet."""
+    return (*STRATEGIES, *PRESETS, *sorted(_plugins()))
 
 
 def name_of(component: Component) -> str:
@@ -82,13 +123,20 @@ def kind_of(component: type[Component]) -> str:
 
 def table() -> list[Entry]:
     """Return a line for every name, in the order of `names()`; loads the plug-ins."""
-    return [Entry(name, kind_of(found), found.summary) for name in names() for found in [find(name)]]
+    return [_entry(name) for name in names()]
+
+
+def _entry(name: str) -> Entry:
+    if name in PRESETS:
+        return Entry(name, "strategy", PRESETS[name].summary)
+    found = find(name)
+    return Entry(name, kind_of(found), found.summary)
 
 
 def _plugins() -> dict[str, EntryPoint]:
     plugins: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
-        if entry.name in STRATEGIES:
+        if entry.name in STRATEGIES or entry.name in PRESETS:
             raise StrategyError(f"{_described(entry)} takes the name of a built-in strategy: rename or uninstall it.")
         if plugins.setdefault(entry.name, entry).value != entry.value:
             raise StrategyError(f"{_described(entry)} and {_described(plugins[entry.name])} clash: uninstall one.")

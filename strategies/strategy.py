@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from strategies.base import Scheduler, Searcher, Stopper
 from strategies.errors import StrategyError
+from strategies.presets import PRESETS
 from strategies.registry import Component, find, kind_of, name_of
 from strategies.schedulers.full import Full
 from strategies.searchers.random import Random
 from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from strategies.space import Space
 
 
@@ -69,7 +72,11 @@ def parse_strategy(text: str) -> Strategy:
     Without a searcher it is random, without a scheduler full. Raises StrategyError for a name that is unknown, and for
     two parts of a kind.
     """
-    return Strategy(**_by_kind([_configured(name.strip()) for name in text.split("+")]))
+    return Strategy(**_by_kind([part for name in text.split("+") for part in _named(name.strip())]))
+
+
+def _named(name: str) -> "Sequence[Component]":
+    return PRESETS[name].make() if name in PRESETS else [_configured(name)]
 
 
 def _settings(part: Any) -> dict[str, Any]:

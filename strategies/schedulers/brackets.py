@@ -4,11 +4,12 @@ The trials of a bracket are trained to the first rung, the best of them to the n
 before the whole rung has arrived, so that neither the number of workers nor their speed changes the outcome.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
+from math import inf, isfinite
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from strategies.base import DONE, WAIT, Decision, Loss, Reason, Resume, Start, Stop
@@ -72,12 +73,12 @@ def rungs(max_epochs: int, eta: int, min_epochs: int = 1) -> tuple[int, ...]:
 
 
 def placed(
-    ranking: Sequence[tuple[float, int]], place: int, *, rung: int, epochs: int, promoted: int, cut_off: float | None
+    ranking: Sequence[tuple[float, int]], place: int, *, rung: int, epochs: int, promoted: int, cut_off: float
 ) -> Reason:
     """Return the reason of a decision on the trial at `place` = 0, 1… of a rung's ranking.
 
     `ranking` holds a value and a number for each trial, from the best; `cut_off` is the worst value that is promoted,
-    None where none is.
+    infinity where none is.
     """
     near = sorted((abs(other - place), other) for other in range(max(0, place - 3), min(len(ranking), place + 4)))
     return {
@@ -86,7 +87,7 @@ def placed(
         "rank": place + 1,
         "of": len(ranking),
         "promoted": promoted,
-        "cut_off": None if cut_off is None else Loss(cut_off),
+        "cut_off": Loss(cut_off) if isfinite(cut_off) else None,
         "rivals": [ranking[other][1] for _, other in near[1:4]],
     }
 
@@ -128,9 +129,10 @@ def _start(number: int, place: int, bracket: Bracket) -> Start:
 
 def _interrupted(members: Sequence["Trial"], bracket: Bracket) -> Resume | None:
     """Return Resume for the first trial whose job was cut short before its rung's epochs, or whose rung has risen."""
+    last = len(bracket.rungs) - 1
     for trial in members:
-        rung = _rung(trial, bracket)
-        if trial.state is State.PAUSED and trial.epochs < bracket.rungs[rung]:
+        rung = min(trial.rung, last)
+        if trial.state is State.PAUSED and len(trial.curve) < bracket.rungs[rung]:
             return interrupted(trial, rung, bracket.rungs[rung])
     return None
 
@@ -141,19 +143,18 @@ def _settle(members: Sequence["Trial"], bracket: Bracket) -> Resume | Stop | Non
     None while one of its trials is running. Promotions come first so that the others see by the promoted trials' rung
     how many places are taken, whatever has befallen those since.
     """
-    rung = min(_rung(trial, bracket) for trial in members if not trial.state.ended)
-    arrived = [trial for trial in members if _rung(trial, bracket) >= rung]
-    promoted = [trial for trial in arrived if _rung(trial, bracket) > rung]
-    here = [trial for trial in arrived if _rung(trial, bracket) == rung]
+    at = [_rung(trial, bracket) for trial in members]
+    rung = min(each for each, trial in zip(at, members, strict=True) if not trial.state.ended)
+    here = [trial for each, trial in zip(at, members, strict=True) if each == rung]
     if _any_running(here):
         return None
     epochs = bracket.rungs[rung]
-    gone = [(_value_then(trial, epochs), trial.number) for trial in promoted]
+    gone = [(_value_then(trial, epochs), trial.number) for each, trial in zip(at, members, strict=True) if each > rung]
     able = sorted((trial.value_at(epochs), trial.number) for trial in here if trial.state is State.PAUSED)
-    places = bracket.places(len(arrived)) if rung < len(bracket.rungs) - 1 else 0
-    winners = gone + able[: max(0, places - len(gone))]
     ranking = sorted(gone + [(trial.value_at(epochs), trial.number) for trial in here])
-    cut_off = max(winners)[0] if winners else None
+    places = bracket.places(len(ranking)) if rung < len(bracket.rungs) - 1 else 0
+    winners = gone + able[: max(0, places - len(gone))]
+    cut_off = max(winners)[0] if winners else inf
     told = placed(ranking, ranking.index(able[0]), rung=rung, epochs=epochs, promoted=len(winners), cut_off=cut_off)
     reason = {**told, "shape": str(bracket)}
     if len(gone) < places:
@@ -162,7 +163,9 @@ def _settle(members: Sequence["Trial"], bracket: Bracket) -> Resume | Stop | Non
 
 
 def _grows(members: Sequence["Trial"], bracket: Bracket) -> bool:
-    return len(members) < bracket.size and all(_rung(trial, bracket) == 0 for trial in members)
+    if len(members) >= bracket.size or len(bracket.rungs) == 1:
+        return len(members) < bracket.size
+    return all(trial.rung == 0 and len(trial.curve) < bracket.rungs[1] for trial in members)
 
 
 def _rung(trial: "Trial", bracket: Bracket) -> int:
@@ -191,10 +194,10 @@ def _open_brackets(history: "History") -> Iterator[Sequence["Trial"]]:
 
 
 def _around(number: int, trials: Sequence["Trial"]) -> Sequence["Trial"]:
-    """Return the trials of the bracket of trial `number`."""
-    bracket, first, last = trials[number].bracket, number, number
-    while first > 0 and trials[first - 1].bracket == bracket:
-        first -= 1
-    while last + 1 < len(trials) and trials[last + 1].bracket == bracket:
-        last += 1
-    return trials[first : last + 1]
+    """Return the trials of the bracket of trial `number`, found by halving: brackets are numbered in their order."""
+    bracket = trials[number].bracket
+    first = bisect_left(trials, bracket, hi=number, key=_bracket)
+    return trials[first : bisect_right(trials, bracket, lo=number, key=_bracket)]
+
+
+_bracket = attrgetter("bracket")

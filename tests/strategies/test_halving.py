@@ -7,14 +7,14 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
+from alone import SPACE, alone, choose, paused
 
 from strategies import (
     DONE,
     WAIT,
-    Float,
     History,
+    Loss,
     Resume,
-    Space,
     Start,
     State,
     Stop,
@@ -23,33 +23,6 @@ from strategies import (
     Trial,
 )
 from strategies.schedulers.brackets import Bracket, decide, rungs
-
-SPACE = Space(x=Float(0, 1))
-
-
-def seen(trials, *, max_epochs=9, n_trials=None, budget=None):
-    open_trials = {trial.number: trial for trial in trials if not trial.state.ended}
-    return History(SPACE, tuple(trials), open_trials, max_epochs, n_trials, budget)
-
-
-def alone(scheduler, value, *, max_epochs, n_trials):
-    """Search with one worker, the value of a trial after an epoch being `value(number, epoch)`.
-
-    Returns the trials, and how many were trained up to each epoch.
-    """
-    trials, jobs = [], Counter()
-    while (decision := scheduler.decide(seen(trials, max_epochs=max_epochs, n_trials=n_trials))) != DONE:
-        if isinstance(decision, Stop):
-            trials[decision.trial] = replace(trials[decision.trial], state=State.STOPPED)
-            continue
-        if isinstance(decision, Start):
-            trials.append(Trial(len(trials), {}, bracket=decision.bracket))
-        number = len(trials) - 1 if isinstance(decision, Start) else decision.trial
-        curve = tuple(value(number, epoch) for epoch in range(1, decision.until + 1))
-        state = State.COMPLETE if decision.until == max_epochs else State.PAUSED
-        trials[number] = replace(trials[number], state=state, curve=curve, rung=decision.rung)
-        jobs[decision.until] += 1
-    return trials, dict(jobs)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +86,7 @@ def test_brackets_of_any_shape(shape, counts):
     """The other brackets of R = 81, eta = 3: by algorithm 1 of Li et al., and by their table 1."""
 
     class One:
-        def decide(self, history):
+        def decide(self, history, rng):
             return decide(history, lambda _: shape)
 
     assert alone(One(), lambda number, epoch: number / epoch, max_epochs=81, n_trials=shape.size)[1] == counts
@@ -139,28 +112,30 @@ def test_a_raised_target_opens_a_new_bracket():
         Trial(0, {}, State.COMPLETE, (1.0,) * 9, rung=2),
         Trial(1, {}, State.STOPPED, (2.0,)),
     ]
-    assert SuccessiveHalving().decide(seen(settled, n_trials=20)).bracket == 1
+    assert choose(SuccessiveHalving(), settled, n_trials=20).bracket == 1
     waiting = [Trial(0, {}, State.PAUSED, (1.0,)), Trial(1, {}, State.PAUSED, (2.0,))]
-    decision = SuccessiveHalving().decide(seen(waiting, n_trials=20))
-    assert decision == Start(1, 0, reason={"rung": 0, "epochs": 1, "place": 3, "of": 9})
-
-
-def paused(values, *, bracket=0, first=0):
-    return [Trial(first + i, {}, State.PAUSED, (value,), bracket) for i, value in enumerate(values)]
+    decision = choose(SuccessiveHalving(), waiting, n_trials=20)
+    assert decision == Start(1, 0, reason={"rung": 0, "epochs": 1, "place": 3, "of": 9, "shape": "9@1 3@3 1@9"})
 
 
 def test_reasons_explain_a_rung():
-    """Promotions from the best down, then stops; rank, cut-off and peers are told the same whatever happens meanwhile."""
+    """Promotions from the best down, then stops; rank, cut-off and rivals are told the same whatever happens meanwhile.
+
+    Rivals are the three nearest in the ranking, here 1, 4, 2, 0, 5, 3: the nearest first, the better of two as near.
+    """
     trials = paused([0.7, 0.3, 0.5, 0.9, 0.3, 0.8])
-    halving, told = SuccessiveHalving(trials=6), {"rung": 0, "epochs": 1, "of": 6, "promoted": 2, "cut_off": 0.3}
-    assert halving.decide(seen(trials)) == Resume(1, 3, 1, told | {"rank": 1})
+    halving, shape = SuccessiveHalving(trials=6), {"shape": "6@1 2@3 1@9"}
+    told = {"rung": 0, "epochs": 1, "of": 6, "promoted": 2, "cut_off": 0.3} | shape
+    assert choose(halving, trials) == Resume(1, 3, 1, told | {"rank": 1, "rivals": [4, 2, 0]})
+    assert isinstance(choose(halving, trials).reason["cut_off"], Loss)
     trials[1] = replace(trials[1], state=State.FAILED, rung=1)  # it fails before the rung is settled
-    assert halving.decide(seen(trials)) == Resume(4, 3, 1, told | {"rank": 2})
+    assert choose(halving, trials) == Resume(4, 3, 1, told | {"rank": 2, "rivals": [1, 2, 0]})
     trials[4] = replace(trials[4], state=State.RUNNING, rung=1)
-    for rank, number in enumerate([2, 0, 5, 3], start=3):
-        assert halving.decide(seen(trials)) == Stop(number, told | {"rank": rank})
+    rivals = {2: [4, 0, 1], 0: [2, 5, 4], 5: [0, 3, 2], 3: [5, 0, 2]}
+    for rank, (number, near) in enumerate(rivals.items(), start=3):
+        assert choose(halving, trials) == Stop(number, told | {"rank": rank, "rivals": near})
         trials[number] = replace(trials[number], state=State.STOPPED)
-    assert halving.decide(seen(trials)) == Start(1, 1, reason={"rung": 0, "epochs": 1, "place": 1, "of": 6})
+    assert choose(halving, trials) == Start(1, 1, reason={"rung": 0, "epochs": 1, "place": 1, "of": 6} | shape)
 
 
 def test_failed_trials_keep_their_place():
@@ -168,16 +143,16 @@ def test_failed_trials_keep_their_place():
     trials = paused([0.5, 0.1, 0.2, 0.6, 0.7, 0.8])
     trials[1] = replace(trials[1], state=State.FAILED)
     trials[2] = replace(trials[2], state=State.STOPPED)
-    decision = SuccessiveHalving(trials=6).decide(seen(trials))
+    decision = choose(SuccessiveHalving(trials=6), trials)
     assert (decision.trial, decision.reason["of"], decision.reason["promoted"]) == (0, 6, 2)
     doomed = [replace(trial, state=State.FAILED) for trial in trials]
-    assert SuccessiveHalving(trials=6).decide(seen(doomed, n_trials=6)) == DONE
-    assert SuccessiveHalving(trials=6).decide(seen(doomed)).bracket == 1
+    assert choose(SuccessiveHalving(trials=6), doomed, n_trials=6) == DONE
+    assert choose(SuccessiveHalving(trials=6), doomed).bracket == 1
 
 
 def test_an_infinite_cut_off_is_null():
     """Infinity, which JSON does not know, is told as None."""
-    decision = SuccessiveHalving(trials=3).decide(seen(paused([float("inf")] * 3)))
+    decision = choose(SuccessiveHalving(trials=3), paused([float("inf")] * 3))
     assert isinstance(decision, Resume)
     assert decision.reason["cut_off"] is None
 
@@ -187,10 +162,10 @@ def test_a_rung_waits_for_all_of_it():
     old = paused([0.2, 0.1, 0.3])
     old[2] = replace(old[2], state=State.RUNNING)
     halving = SuccessiveHalving(trials=3)
-    assert halving.decide(seen(old, n_trials=3)) == WAIT
-    assert halving.decide(seen(old, n_trials=9)).bracket == 1
+    assert choose(halving, old, n_trials=3) == WAIT
+    assert choose(halving, old, n_trials=9).bracket == 1
     young = paused([0.2, 0.1, 0.3], bracket=1, first=3)
-    assert halving.decide(seen(old + young, n_trials=9)).trial == 4
+    assert choose(halving, old + young, n_trials=9).trial == 4
 
 
 def test_under_a_budget_brackets_take_turns():
@@ -198,17 +173,17 @@ def test_under_a_budget_brackets_take_turns():
     old, young = paused([0.2, 0.1, 0.3]), paused([0.2, 0.1, 0.3], bracket=1, first=3)
     old[2] = replace(old[2], state=State.RUNNING)
     halving = SuccessiveHalving(trials=3)
-    assert halving.decide(seen(old, budget=99)) == WAIT
-    assert halving.decide(seen(old + young, budget=99)) == WAIT
+    assert choose(halving, old, budget=99) == WAIT
+    assert choose(halving, old + young, budget=99) == WAIT
     growing = [replace(trial, state=State.RUNNING) for trial in old[:2]]
-    assert halving.decide(seen(growing, budget=99)).bracket == 0
+    assert choose(halving, growing, budget=99).bracket == 0
 
 
 def test_an_interrupted_trial_is_resumed_first():
     """A paused trial short of its rung's epochs is trained up to them before its rung is judged."""
     trials = paused([0.2, 0.1, 0.3])
     trials[1] = replace(trials[1], rung=1)  # promoted to 3 epochs, and cut short after the first
-    decision = SuccessiveHalving(trials=3).decide(seen(trials))
+    decision = choose(SuccessiveHalving(trials=3), trials)
     assert decision == Resume(1, 3, 1, {"rung": 1, "epochs": 3, "interrupted_at": 1})
 
 
@@ -235,7 +210,7 @@ def test_a_decision_does_not_read_the_whole_history():
         counted = Counted(trials)
         open_trials = {trial.number: trial for trial in trials[99_990:]}
         history = History(SPACE, counted, open_trials, 9)
-        assert isinstance(SuccessiveHalving().decide(history), Start | Resume)
+        assert isinstance(SuccessiveHalving().decide(history, np.random.default_rng(0)), Start | Resume)
         assert counted.read < 100
 
 
@@ -250,10 +225,10 @@ def test_the_value_at_the_rung_counts():
 def test_a_changed_horizon_changes_the_rungs():
     """A trial that has reached a rung of the new horizon stands there; one beyond its end stands in the last."""
     trials = [replace(trial, curve=(1.0, 1.0, float(trial.number))) for trial in paused([1.0] * 3)]
-    longer = SuccessiveHalving(trials=3).decide(seen(trials, max_epochs=27))  # 3 epochs were rung 0 of 26
+    longer = choose(SuccessiveHalving(trials=3), trials, max_epochs=27)  # 3 epochs were rung 0 of 26
     assert (longer.trial, longer.until, longer.rung, longer.reason["of"]) == (0, 9, 2, 3)
     far = [replace(trial, rung=3) for trial in trials]
-    assert SuccessiveHalving(trials=3).decide(seen(far, max_epochs=9)).until == 9
+    assert choose(SuccessiveHalving(trials=3), far, max_epochs=9).until == 9
 
 
 def test_a_small_bracket_still_promotes_one():

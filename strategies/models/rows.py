@@ -1,0 +1,75 @@
+"""Numbers that trials tell, a row each, kept from one history to the next: only what changed is told again."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import chain, compress, count
+from operator import is_not
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from strategies.space import Space
+    from strategies.trial import History, Trial
+
+Array = NDArray[np.float64]
+_STUDIES = 4
+
+
+class Rows:
+    """A memo of `tell(trial)`, numbers in an array of any length, for the trials of the last few studies asked about.
+
+    A trial is told again when it is another object than before; so answers never depend on what was asked before.
+    """
+
+    def __init__(self, tell: "Callable[[Trial], Array]") -> None:
+        self._tell = tell
+        self._tables: deque[_Table] = deque(maxlen=_STUDIES)
+        self._lock = Lock()  # workers may be threads
+
+    def column(self, history: "History", index: int) -> Array:
+        """Return what each trial tells at `index`, shape (trials,); NaN where it tells less."""
+        with self._lock:
+            table = self._table(history.space)
+            table.renew(history.trials, self._tell)
+            if index >= table.values.shape[1]:
+                return np.full(len(history.trials), np.nan)
+            return table.values[: len(history.trials), index].copy()
+
+    def _table(self, space: "Space") -> "_Table":
+        for table in self._tables:
+            if table.space is space:
+                return table
+        self._tables.append(_Table(space))
+        return self._tables[-1]
+
+
+@dataclass(eq=False)
+class _Table:
+    space: "Space"
+    trials: "list[Trial]" = field(default_factory=list)
+    values: Array = field(default_factory=lambda: np.full((0, 0), np.nan))
+
+    def renew(self, trials: "Sequence[Trial]", tell: "Callable[[Trial], Array]") -> None:
+        """Tell anew what changed. Rows beyond `trials` stay: a longer history may be asked about again."""
+        changed = compress(count(), map(is_not, self.trials, trials))
+        for i in list(chain(changed, range(len(self.trials), len(trials)))):
+            row = tell(trials[i])
+            self._fit(i + 1, len(row))
+            self.values[i] = np.nan
+            self.values[i, : len(row)] = row
+            self.trials[i : i + 1] = [trials[i]]
+
+    def _fit(self, rows: int, columns: int) -> None:
+        """Grow by doubling."""
+        old = self.values.shape
+        if rows <= old[0] and columns <= old[1]:
+            return
+        new = [max(2 * had, needs) if needs > had else had for had, needs in zip(old, (rows, columns), strict=True)]
+        values = np.full(new, np.nan)
+        values[: old[0], : old[1]] = self.values
+        self.values = values

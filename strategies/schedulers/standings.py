@@ -1,0 +1,130 @@
+"""Where all trials stand in rungs that nobody waits for: the rankings that asynchronous schedulers decide by.
+
+A ranking over thousands of trials is not made anew for each decision. The standings of the last history are kept, and
+what differs in the next one is corrected; so they are right for any history, and quick for the one that follows.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from itertools import zip_longest
+from math import inf
+from threading import local
+from typing import TYPE_CHECKING, Any, Final
+
+from strategies.trial import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from strategies.trial import History, Trial
+
+Entry = tuple[float, int]
+"""A value at a rung, and the number of the trial that has it."""
+
+_KEPT: Final = 4
+_CHUNK: Final = 256
+_memory: Final = local()  # a thread's own: several may decide at once
+
+
+def standings(history: "History", levels: tuple[int, ...]) -> "Standings":
+    """Return where the trials of `history` stand in rungs of these epochs; valid until the next call."""
+    kept: dict[Any, Standings] = _memory.__dict__.setdefault("kept", {})
+    key = (id(history.space), levels)  # tells studies apart; should it mistake one for another, only time is lost
+    found = kept.pop(key, None) or Standings(levels)
+    found.update(history.trials)
+    kept[key] = found
+    if len(kept) > _KEPT:
+        del kept[next(iter(kept))]
+    return found
+
+
+class Standings:
+    """Rungs 0 … K of `levels` epochs, and the trials in them.
+
+    A trial has arrived at a rung when it has been trained for so long, or when it ended on the way, which counts as
+    infinity. Whatever befalls it later, its entry stays.
+    """
+
+    def __init__(self, levels: tuple[int, ...]) -> None:
+        self.levels = levels
+        self.rankings: list[list[Entry]] = [[] for _ in levels]
+        """By rung, all that have arrived, from the best; ties by number."""
+        self.waiting: list[list[Entry]] = [[] for _ in levels]
+        """By rung, those of them that are paused there, from the best."""
+        self.interrupted: list[int] = []
+        """The paused trials short of their rung's epochs, by number."""
+        self.running = 0
+        """How many trials are running."""
+        self.drawn: dict[int, Any] = {}
+        """By rung, what a scheduler has drawn from its ranking and from the curves in it; dropped when they change."""
+        self._trials: list[Trial] = []
+
+    def curve(self, number: int) -> tuple[float, ...]:
+        """Return the learning curve of a trial."""
+        return self._trials[number].curve
+
+    def rung(self, trial: "Trial") -> int:
+        """Return the rung of the trial's last job, or a higher one that it has reached since the horizon changed."""
+        return min(max(trial.rung, bisect_right(self.levels, trial.epochs) - 1), len(self.levels) - 1)
+
+    def place(self, rung: int, entry: Entry) -> int:
+        """Return the place 0, 1… of an entry in its rung's ranking."""
+        return bisect_left(self.rankings[rung], entry)
+
+    def update(self, trials: "Sequence[Trial]") -> None:
+        """Make these the trials whose standings are told."""
+        now = list(trials)
+        for number, before, after in _differences(self._trials, now):
+            self._move(before, after)
+            self._rank(number, self._values(before), self._values(after))
+            if before and after and after.curve[: before.epochs] != before.curve:
+                self.drawn.clear()  # the same values at the rungs perhaps, but another curve
+        self._trials = now
+
+    def _move(self, before: "Trial | None", after: "Trial | None") -> None:
+        """Correct where a trial may be acted upon."""
+        for trial, change in ((before, -1), (after, 1)):
+            if trial is None or trial.state.ended:
+                continue
+            rung = self.rung(trial)
+            if trial.state is State.RUNNING:
+                self.running += change
+            elif trial.epochs < self.levels[rung]:
+                _amend(self.interrupted, trial.number, change)
+            else:
+                _amend(self.waiting[rung], (trial.curve[self.levels[rung] - 1], trial.number), change)
+
+    def _rank(self, number: int, old: "Sequence[float | None]", new: "Sequence[float | None]") -> None:
+        """Correct the rankings where trial `number` has another value than before."""
+        for rung, (was, now) in enumerate(zip_longest(old, new)):
+            if was == now:
+                continue
+            self.drawn.pop(rung, None)
+            if was is not None:
+                _amend(self.rankings[rung], (was, number), -1)
+            if now is not None:
+                _amend(self.rankings[rung], (now, number), 1)
+
+    def _values(self, trial: "Trial | None") -> list[float | None]:
+        """Return by rung the value with which the trial arrived there; None where it has not."""
+        if trial is None:
+            return []
+        late = inf if trial.state.ended else None
+        reached = self.levels[: self.rung(trial) + 1]
+        return [trial.curve[epochs - 1] if trial.epochs >= epochs else late for epochs in reached]
+
+
+def _amend(entries: list[Any], entry: Any, change: int) -> None:
+    """Put an entry into sorted ones (1), or take it out (-1)."""
+    if change > 0:
+        insort(entries, entry)
+    else:
+        del entries[bisect_left(entries, entry)]
+
+
+def _differences(before: "list[Trial]", after: "list[Trial]") -> "Iterator[tuple[int, Trial | None, Trial | None]]":
+    """Yield number, old and new of the trials that differ; the very same objects compare at the speed of memory."""
+    for first in range(0, max(len(before), len(after)), _CHUNK):
+        old, new = before[first : first + _CHUNK], after[first : first + _CHUNK]
+        if old != new:
+            pairs = enumerate(zip_longest(old, new), first)
+            yield from ((number, a, b) for number, (a, b) in pairs if a is not b and a != b)
