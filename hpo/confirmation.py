@@ -7,13 +7,14 @@ done, so that a confirmation that was cut short goes on where it was.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pickle import PicklingError
 from statistics import fmean, stdev
 from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
 
-from hpo.errors import SettingError
+from hpo.errors import SettingError, WorkerError
 from hpo.objectives import Beginning, EpochResult, Objective, failure
 from storage.confirmations import Repeat, read_repeats, write_repeat
 from storage.database import Database
@@ -56,11 +57,16 @@ def confirm(
 ) -> list[Confirmed]:
     """Train the `top` leaders from `seeds` fresh seeds each, but for what is on record; return `confirmed`.
 
-    Raises SettingError when the search has no trial with a value.
+    Raises SettingError when the search has no trial with a value, and when a leader is more than its params: an heir.
     """
     chosen = leaders(database, study, top)
     if not chosen:
         raise SettingError(f"the study {study.spec.name!r} has no trial with a value yet: there is nothing to confirm")
+    if (heir := first_heir(chosen)) is not None:
+        raise SettingError(
+            f"trial {heir.number} of {study.spec.name!r} began with the weights of trial {heir.parent}: its params "
+            "alone do not make it, so it cannot be confirmed by training them again"
+        )
     known = {(repeat.trial, repeat.repeat) for repeat in read_repeats(database, study)}
     tasks = [
         _Task(trial, repeat, fresh_seed(study.spec.seed, trial.number, repeat))
@@ -113,6 +119,11 @@ def leaders(database: Database, study: StudyRecord, top: int) -> list[TrialRecor
     return sorted(able, key=worth)[:top]
 
 
+def first_heir(trials: Iterable[TrialRecord]) -> TrialRecord | None:
+    """Return the first trial that began with another's weights, if there is one."""
+    return next((trial for trial in trials if trial.parent is not None), None)
+
+
 def fresh_seed(seed: int, trial: int, repeat: int) -> int:
     """Return the seed of a confirmation: 63 bits, none of the search's own."""
     return int(np.random.SeedSequence((seed, trial, 3, repeat)).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -156,14 +167,28 @@ def _trained(
             yield _train(objective, stack, sign)
         return
     from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import BrokenProcessPool
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
         work = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        yield from work(delayed(_train)(objective, stack, sign) for stack in stacks)
+        try:
+            yield from work(delayed(_train)(objective, stack, sign) for stack in stacks)
+        except (BrokenProcessPool, PicklingError) as error:
+            raise WorkerError(
+                "a process that trained leaders again has died, or the objective cannot travel to it: memory may be "
+                "short, or compiled code crashed; one worker (n_jobs=1) shows where. What is done is kept"
+            ) from error
 
 
 def _train(objective: Objective, stack: Sequence[_Task], sign: float) -> list[Repeat]:
-    """Train a stack from the beginning for as many epochs as its trials had."""
+    """Train a stack from the beginning for as many epochs as its trials had, on one thread as the search did."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _train_stack(objective, stack, sign)
+
+
+def _train_stack(objective: Objective, stack: Sequence[_Task], sign: float) -> list[Repeat]:
     began = perf_counter()
     results: list[list[EpochResult]] = [[] for _ in stack]
     living = list(range(len(stack)))

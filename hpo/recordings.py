@@ -6,7 +6,6 @@ main metric and its direction.
 """
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.errors import SettingError, SpaceError
+from hpo.errors import SettingError
 from strategies import Params, Space, State
+from strategies.recorded import RecordedSpace
 from strategies.replay import Recording
 
 if TYPE_CHECKING:
@@ -60,10 +60,14 @@ class RecordedCurves:
         )
 
     def recording(self) -> Recording:
-        """Return it as strategies see it: losses, with infinity where a configuration failed."""
+        """Return it as strategies see it: losses, with infinity where a configuration failed.
+
+        A curve ends before the first epoch at which the metric was not measured.
+        """
         curves = []
         for row, failed in zip(self.sign * self.metrics[self.metric], self.failed, strict=True):
-            measured = tuple(row[np.isfinite(row)].tolist())
+            holes = np.flatnonzero(~np.isfinite(row))
+            measured = tuple(row[: holes[0] if len(holes) else None].tolist())
             curves.append((*measured, inf) if failed else measured)
         return Recording(self.space, self.rows, curves)
 
@@ -86,7 +90,7 @@ def recorded_curves(study: "Study") -> RecordedCurves:
     longest = max((len(curves.get(trial.number, ())) for trial in kept), default=0)
     if not longest:
         raise SettingError(f"the study {study.name!r} has no learning curve yet: there is nothing to replay")
-    names = {name for curve in curves.values() for _, _, metrics, _ in curve[:1] for name in metrics}
+    names = {name for trial in kept for _, _, metrics, _ in curves.get(trial.number, ()) for name in metrics}
     table = {name: np.full((len(kept), longest), np.nan) for name in [spec.metric, *sorted(names - {spec.metric})]}
     seconds = np.zeros(len(kept))
     for row, trial in enumerate(kept):
@@ -135,18 +139,34 @@ def load_recording(path: Path) -> RecordedCurves:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             about: dict[str, Any] = json.loads(arrays["about"].tobytes())
-            if about["format"] != _FORMAT:
-                raise SettingError(f"{path} was written by a newer version of this program: upgrade it")
-            metrics = {name: arrays[f"metric_{i}"].astype(float) for i, name in enumerate(about["metrics"])}
+            _expect(about["format"] == _FORMAT, f"of format {about['format']!r}: upgrade the program")
+            metrics = {str(name): arrays[f"metric_{i}"].astype(float) for i, name in enumerate(about["metrics"])}
             seconds = arrays["seconds"].astype(float)
         space = Space.from_dict(about["space"])
         rows = [space.validate(row) for row in about["rows"]]
         curves = RecordedCurves(
-            about["name"], about["metric"], about["direction"], space, rows, metrics, about["failed"], seconds
+            str(about["name"]), about["metric"], about["direction"], space, rows, metrics, about["failed"], seconds
         )
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, SpaceError) as error:
+        _check(curves)
+    except FileNotFoundError as error:
+        raise SettingError(f"there is no file {path}: record one with hpo record") from error
+    except Exception as error:
         raise SettingError(f"{path} is not a recording, or is damaged ({type(error).__name__}: {error})") from error
-    sizes = {len(rows), len(curves.failed), len(seconds), *map(len, metrics.values())}
-    if len(sizes) > 1 or curves.metric not in metrics or not all(map(isfinite, seconds)):
-        raise SettingError(f"{path} is not a recording, or is damaged: its parts do not fit together")
     return curves
+
+
+def _check(curves: RecordedCurves) -> None:
+    """Raise ValueError or SpaceError unless the parts of a recording fit together."""
+    count, shapes = len(curves.rows), {each.shape for each in curves.metrics.values()}
+    _expect(curves.metric in curves.metrics, f"it has no metric {curves.metric!r}")
+    _expect(curves.direction in ("minimize", "maximize"), f"its direction is {curves.direction!r}")
+    _expect(len(shapes) == 1 and shapes.pop()[:-1] == (count,), "its arrays differ in size")
+    _expect(len(curves.failed) == count and all(type(each) is bool for each in curves.failed), "who failed?")
+    _expect(curves.seconds.shape == (count,) and bool(np.isfinite(curves.seconds).all()), "its seconds are no numbers")
+    RecordedSpace(curves.space, curves.rows)
+    _expect(isfinite(curves.recording().best), "it has no value")
+
+
+def _expect(held: bool, otherwise: str) -> None:  # noqa: FBT001 - a condition, as assert has it
+    if not held:
+        raise ValueError(otherwise)

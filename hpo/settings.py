@@ -10,9 +10,10 @@ import numpy as np
 
 from hpo.errors import SettingError, SpaceError, StrategyError
 from hpo.objectives import Objective
+from hpo.probing import epoch_seconds
 from hpo.sources import as_objective
 from storage.studies import Direction, JobOrder, StudySpec
-from strategies import Params, Space, Strategy, SuccessiveHalving, Targets, parse_strategy
+from strategies import AUTO, Circumstances, Params, Space, Strategy, Targets, choose, parse_strategy
 from strategies.spelling import is_storable, suggestion
 
 
@@ -28,6 +29,7 @@ def specify(
     max_epochs: int | None,
     n_trials: int | None,
     budget: int | None,
+    timeout: float | None,
     tolerance: float | None,
     guesses: Iterable[Mapping[str, object]],
     parallelism: int | None,
@@ -55,11 +57,23 @@ def specify(
         raise SettingError(f"order={order!r}: it is 'reproducible' or 'free'")
     epochs = _checked_epochs(max_epochs, tuned)
     tuned = None if tuned is None else tuned.lasting(epochs)
-    chosen = _chosen_strategy(strategy, tuned, epochs)
-    _check_resuming(chosen, tuned)
-    chosen.check(space, epochs)
     if tuned is not None:
         tuned.check(space)
+    chosen, why = _given_strategy(strategy), None
+    if chosen is None:
+        seen = Circumstances(
+            max_epochs=epochs,
+            resumable=tuned is not None and tuned.resumable,
+            size=space.size,
+            n_trials=checked_count("n_trials", n_trials),
+            budget=checked_count("budget", budget),
+            epoch_seconds=epoch_seconds(tuned, space),
+            timeout=checked_timeout(timeout),
+            workers=checked_count("parallelism", parallelism) or 1,
+        )
+        chosen, why = choose(seen)
+    _check_resuming(chosen, tuned)
+    chosen.check(space, epochs)
     seed = secrets.randbits(32) if seed is None else _checked_seed(seed)
     targets = Targets(
         epochs,
@@ -79,6 +93,7 @@ def specify(
         metric=metric or (tuned.metric if tuned is not None else "value"),
         parallelism=checked_count("parallelism", parallelism),
         job_order=order,
+        chosen=why,
     )
     return spec, tuned
 
@@ -105,15 +120,15 @@ def _tuned(source: Mapping[str, Any]) -> tuple[Any, ...]:
     return {key: value for key, value in data.items() if key != "path"}, source.get("settings")
 
 
-def _chosen_strategy(strategy: str | Strategy | None, objective: Objective | None, max_epochs: int) -> Strategy:
-    if isinstance(strategy, Strategy):
-        return strategy
+def _given_strategy(strategy: str | Strategy | None) -> Strategy | None:
+    """Return the strategy that is asked for; None when the circumstances are to decide."""
+    if strategy is None or (isinstance(strategy, str) and strategy.strip() == AUTO):
+        return None
     if isinstance(strategy, str):
         return parse_strategy(strategy)
-    if strategy is not None:
+    if not isinstance(strategy, Strategy):
         raise StrategyError(f"strategy={strategy!r}: give a name, or Strategy(searcher, scheduler, stopper)")
-    halves = objective is not None and objective.resumable and max_epochs >= SuccessiveHalving().eta
-    return parse_strategy("halving" if halves else "random")
+    return strategy
 
 
 def _checked_epochs(max_epochs: int | None, objective: Objective | None) -> int:
@@ -151,8 +166,12 @@ def completed_guess(space: Space, guess: Mapping[str, object], seed: int, place:
             values[name] = space.parameters[name].validate(value)
         except SpaceError as error:
             raise SpaceError(f"the guess for {name!r}: {error}") from None
-    point = space.complete(values, {}, np.random.default_rng((seed, place, 4)))
-    for name in values.keys() - point.keys():
+    rng = np.random.default_rng((seed, place, 4))
+    for name in reversed(space.parents_first):
+        for parent, wanted in space.conditions[name] if name in values else ():
+            values.setdefault(parent, wanted[int(rng.integers(len(wanted)))])  # so that what is guessed is active
+    point = space.complete(values, {}, rng)
+    for name in (name for name in guess if name not in point):
         raise SpaceError(f"a guess gives {name!r}, which is not active with its other values: leave it out")
     return point
 

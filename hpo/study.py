@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 DEFAULT_STORAGE: Final = "sqlite:///hpo.db"
 
+_IN_STACKS: Final = 16
+"""The parallelism of a study whose trials train as stacks, where nothing else is said: few workers, wide stacks."""
+
 Storage = str | Path | None
 """An SQLAlchemy URL, the path of an SQLite file, None for a temporary database, or "default"."""
 
@@ -122,7 +125,8 @@ class Study:
         deadline = deadline_in(checked_timeout(timeout))
         objective = self.objective
         self._check_bounded(n_trials, budget, timeout)
-        self._extend(n_trials=n_trials, budget=budget, parallelism=n_jobs)
+        stacked = objective.stack > 1
+        self._extend(n_trials=n_trials, budget=budget, parallelism=max(n_jobs, _IN_STACKS) if stacked else n_jobs)
         here = n_jobs == 1 and backend is None and watcher is None
         launch = Launch(self._database.given_url, self.name, objective, n_jobs, backend or "loky", deadline)
         try:
@@ -164,8 +168,8 @@ class Study:
         """Train the `top` leaders again from `seeds` fresh seeds each, and return them ranked by their means.
 
         The best of many noisy values flatters itself; a mean over seeds that the search never saw does not. What has
-        been trained before is not trained again. Raises SettingError while no trial has a value, and where the
-        objective takes no seed.
+        been trained before is not trained again. Raises SettingError while no trial has a value, where the objective
+        takes no seed, and where a leader began with another trial's weights.
         """
         from hpo.confirmation import confirm
 
@@ -279,7 +283,8 @@ class Study:
         """Return the network of the winner, after its best epoch, with its preprocessing.
 
         Where its checkpoint is no longer kept, it is trained again: the same seed gives the same network.
-        Raises ObjectiveError when the study tunes something else than the built-in network.
+        Raises ObjectiveError when the study tunes something else than the built-in network, and when the winner began
+        with weights that are no longer kept.
         """
         from hpo.network_objective import NetworkObjective
 
@@ -290,6 +295,11 @@ class Study:
             )
         best = self.winner
         kept = read_state(self._database, self._record, best.number)
+        if kept is None and best.parent is not None:
+            raise ObjectiveError(
+                f"trial {best.number} of {self.name!r} began with the weights of trial {best.parent}, and its own are "
+                "no longer kept: its params alone do not make it again"
+            )
         state = kept[1] if kept is not None else _trained_again(objective, best)
         return objective.model(best.params, best.seed, state)
 
@@ -307,6 +317,7 @@ def create_study(
     max_epochs: int | None = None,
     n_trials: int | None = None,
     budget: int | None = None,
+    timeout: float | None = None,
     tolerance: float | None = None,
     guesses: Iterable[Mapping[str, object]] = (),
     parallelism: int | None = None,
@@ -317,7 +328,9 @@ def create_study(
 
     `objective`: a NetworkObjective, or a function, a generator function or a class of your own (see `hpo.objectives`);
     None for ask and tell. `space` may be left out for a network. `strategy`: names joined by plus signs, or a Strategy;
-    unset, it is successive halving for what can resume, else random search. `max_epochs` is the most a trial may train.
+    unset, or "auto", it is what the circumstances ask for: see `hpo strategies`, and `Study.spec.chosen` for why.
+    `timeout`, the seconds that the search is going to have, is one of these circumstances and bounds nothing; a call of
+    `optimize` has a bound of its own. `max_epochs` is the most a trial may train.
     `guesses` are tried first; what one leaves open is drawn. With a `tolerance` the study ends by itself when going on
     can be expected to improve its best value by less. `parallelism` fixes the lag of adaptive strategies; unset, it
     becomes the first number of workers.
@@ -336,6 +349,7 @@ def create_study(
         max_epochs=max_epochs,
         n_trials=n_trials,
         budget=budget,
+        timeout=timeout,
         tolerance=tolerance,
         guesses=guesses,
         parallelism=parallelism,
@@ -384,11 +398,14 @@ def open_database(storage: Storage = "default", *, create: bool) -> Database:
 
 
 def _trained_again(objective: Objective, trial: TrialRecord) -> Mapping[str, Any]:
-    """Return the state of a trial after its last epoch, by training it once more."""
-    session = objective.open([Beginning(trial.params, trial.seed)])
-    for _ in range(trial.epochs):
-        session.train_epoch()
-    return session.state(0)
+    """Return the state of a trial after its last epoch, by training it once more, on one thread as the search did."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        session = objective.open([Beginning(trial.params, trial.seed)])
+        for _ in range(trial.epochs):
+            session.train_epoch()
+        return session.state(0)
 
 
 def _write_under_free_name(database: Database, spec: StudySpec) -> StudyRecord:

@@ -7,6 +7,7 @@ occur, and nobody starves.
 
 import json
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -30,10 +31,11 @@ _READING: Final = 5.0  # seconds that a reader waits: only to open a file that s
 class Database:
     """An open database with our schema. Safe to share between threads; not across a fork."""
 
-    def __init__(self, url: str, *, create: bool = False) -> None:
+    def __init__(self, url: str, *, create: bool = False, older: bool = False) -> None:
         """Open the database at an SQLAlchemy `url`; with `create`, make it (and its schema) if it is not there.
 
-        Raises StorageError when it is missing, is not a database, is another program's, or has another schema.
+        With `older` its schema may be an older one: then `upgrade` is all that can be done with it. Raises StorageError
+        when it is missing, is not a database, is another program's, or has another schema.
         """
         self.url = _parse(url)
         self.path = _sqlite_path(self.url)
@@ -45,7 +47,7 @@ class Database:
                 raise StorageError(f"{self.path} cannot be opened ({error}): check its name and permissions") from error
         self.engine = _engine(self._absolute)
         try:
-            self._check_schema(create=create)
+            self._check_schema(create=create, older=older)
         except BaseException:
             self.close()
             raise
@@ -84,6 +86,27 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def upgrade(self) -> str:
+        """Bring the schema up to this program's, all of it or nothing; return the version that it had before.
+
+        Raises StorageError when no release of this program has made that version.
+        """
+        from alembic.util import CommandError
+
+        from storage.migrations import upgrade
+
+        with self.write() as connection:
+            before = str(_schema_of(connection)[0])
+            if before != tables.SCHEMA:
+                try:
+                    upgrade(connection)
+                except CommandError as error:
+                    raise StorageError(
+                        f"{self.shown_url} has schema {before}, which no release of this program has made ({error}): "
+                        "restore a copy of it"
+                    ) from error
+        return before
+
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
         try:
@@ -93,7 +116,7 @@ class Database:
 
     # --- schema ---------------------------------------------------------------------------------------------------
 
-    def _check_schema(self, *, create: bool) -> None:
+    def _check_schema(self, *, create: bool, older: bool) -> None:
         with self.read() as connection:
             version, names = _schema_of(connection)
         if version is None and (foreign := names & {*tables.metadata.tables, *STABLE_VIEWS}):
@@ -106,15 +129,15 @@ class Database:
             self._create_schema()
         elif version is None:
             raise StorageError(f"{self.shown_url} holds no studies yet: start one with `hpo run`")
-        elif version != tables.SCHEMA:
-            age = "newer than" if version > tables.SCHEMA else "older than"
+        elif version > tables.SCHEMA:
             raise StorageError(
-                f"{self.shown_url} has schema {version}, which is {age} this program's ({tables.SCHEMA}); "
-                + (
-                    "upgrade the program: pip install --upgrade hpo"
-                    if version > tables.SCHEMA
-                    else "open it with its own"
-                )
+                f"{self.shown_url} has schema {version}, which is newer than this program's ({tables.SCHEMA}); "
+                "upgrade the program: pip install --upgrade hpo"
+            )
+        elif version < tables.SCHEMA and not older:
+            raise StorageError(
+                f"{self.shown_url} has schema {version}, which is older than this program's ({tables.SCHEMA}); "
+                f"upgrade it: hpo db upgrade --storage {shlex.quote(self.shown_url)}"
             )
         else:
             self._write_ahead()

@@ -34,9 +34,14 @@ from strategies import (
 def knowledge_of(study: StudyRecord) -> "Knowledge":
     """Return the kind of knowledge that decisions of the study need, empty as yet."""
     spec = study.spec
-    return (
-        LedgerCopy(study.id, spec) if looks_back(spec.strategy, spec.space, spec.targets) else TallyCopy(study.id, spec)
-    )
+    kind = LedgerCopy if looks_back(spec.strategy, spec.space, spec.targets) else TallyCopy
+    return kind(study.id, spec)
+
+
+def targets_in(study: Row[Any]) -> Targets:
+    """Return the targets in a study's row as it stands."""
+    queue = tuple(from_json(study.queue) or ())
+    return Targets(study.max_epochs, study.n_trials, study.budget, study.tolerance, queue)
 
 
 class Knowledge(ABC):
@@ -48,12 +53,14 @@ class Knowledge(ABC):
         self._spec = spec
         self.forget()
 
-    def catch_up(self, connection: Connection, study: Row[Any]) -> None:
-        """Bring it up to the revision before `study.revision`, with the study's targets."""
-        queue = tuple(from_json(study.queue) or ())
-        targets = Targets(study.max_epochs, study.n_trials, study.budget, study.tolerance, queue)
-        self._catch_up(connection, study.revision - 1, targets)
-        self.revision = study.revision - 1
+    def catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
+        """Bring it up to `revision` of the study, with the targets that it has now."""
+        self._catch_up(connection, revision, targets)
+        self.revision = revision
+
+    @abstractmethod
+    def suffices(self, targets: Targets) -> bool:
+        """Tell whether decisions towards these targets need no other kind of knowledge."""
 
     @abstractmethod
     def forget(self) -> None:
@@ -104,6 +111,9 @@ class Knowledge(ABC):
 
 class LedgerCopy(Knowledge):
     """The whole ledger."""
+
+    def suffices(self, targets: Targets) -> bool:  # noqa: ARG002 - it holds everything
+        return True
 
     def forget(self) -> None:
         spec = self._spec
@@ -163,6 +173,9 @@ class LedgerCopy(Knowledge):
 
 class TallyCopy(Knowledge):
     """Counts, and the paused trials that have no job."""
+
+    def suffices(self, targets: Targets) -> bool:
+        return not looks_back(self._spec.strategy, self._spec.space, targets)
 
     def forget(self) -> None:
         spec = self._spec

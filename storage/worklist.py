@@ -25,7 +25,7 @@ from storage.errors import StudyNotFound
 from storage.prepared import prepare_all, run
 from storage.recording import write_decisions, write_ends, write_progress
 from storage.studies import COMPLETE, StudyRecord
-from storage.sync import knowledge_of
+from storage.sync import knowledge_of, targets_in
 from storage.work import Claim, Exchange, Moment, Progress, Report, Wanted
 from storage.workers import Worker
 from strategies import Done, History, Job, Plan, Planned, State, Stop, Wait
@@ -157,9 +157,12 @@ class Worklist:
         return result
 
     def _begin(self, connection: Connection) -> tuple[Row[Any], Moment]:
-        """Take the study's next revision, and bring the ledger up to the one before."""
+        """Take the study's next revision, and bring what is known up to the one before."""
         row = self._next_revision(connection)
-        self._known.catch_up(connection, row)
+        targets = targets_in(row)
+        if not self._known.suffices(targets):  # a bound or a guess has come meanwhile
+            self._known = knowledge_of(replace(self._study, spec=replace(self._study.spec, targets=targets)))
+        self._known.catch_up(connection, row.revision - 1, targets)
         return row, Moment(connection, self._study, self._database.now(connection), row.revision)
 
     @staticmethod

@@ -1,5 +1,6 @@
 """The ground floor: what to try next and for how long. Pure decisions, on NumPy and the standard library alone."""
 
+from strategies.auto import AUTO, RULES, Circumstances, Rule, choose
 from strategies.base import (
     DONE,
     WAIT,
@@ -55,15 +56,18 @@ from strategies.trial import History, Params, State, Trial, Value
 
 __all__ = [
     "ASHA",
+    "AUTO",
     "CMAES",
     "DONE",
     "PASHA",
+    "RULES",
     "STRATEGIES",
     "TPE",
     "WAIT",
     "Budgeted",
     "BudgetedBandit",
     "Choice",
+    "Circumstances",
     "CurveExtrapolation",
     "Decision",
     "DifferentialEvolution",
@@ -98,6 +102,7 @@ __all__ = [
     "Reason",
     "RecordedSpace",
     "Resume",
+    "Rule",
     "Scheduler",
     "Searcher",
     "Skopt",
@@ -117,6 +122,7 @@ __all__ = [
     "Trial",
     "Value",
     "Wait",
+    "choose",
     "find",
     "job_rng",
     "looks_back",

@@ -66,10 +66,12 @@ def tell_confirmed(found: "Sequence[Confirmed]", study: "Study") -> None:
 
 def confirm_after(study: "Study", jobs: int, *, top: int, seeds: int) -> "list[Confirmed]":
     """Confirm the best trials of a search that has just ended, if that can tell anything; a Ctrl-C leaves the rest."""
-    if not study.objective.seeded or study.overview().best is None:
+    from hpo.confirmation import first_heir, leaders
+
+    chosen = leaders(study.database, study.record, top) if study.objective.seeded else []
+    if not chosen or first_heir(chosen) is not None:
         return []
-    leaders = min(top, study.overview().trials)
-    person().print(f"confirming the best {leaders} with {seeds} fresh seeds each (--no-confirm leaves this out)")
+    person().print(f"confirming the best {len(chosen)} with {seeds} fresh seeds each (--no-confirm leaves this out)")
     return study.confirm(top, seeds, n_jobs=jobs)
 
 

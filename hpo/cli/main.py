@@ -15,6 +15,7 @@ from hpo.cli.best import best
 from hpo.cli.confirm import confirm
 from hpo.cli.consoles import person
 from hpo.cli.curves import curves
+from hpo.cli.db import app as db
 from hpo.cli.list import list_
 from hpo.cli.predict import predict
 from hpo.cli.record import record
@@ -55,6 +56,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(db, name="db")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's protocol of a callback

@@ -160,6 +160,7 @@ def made(settings: "RunSettings", *, name: str | None = None, suffix: str = "", 
 
     Raises an HpoError before anything is written when a setting is wrong.
     """
+    from hpo.cli.durations import parse_duration
     from hpo.study import create_study
     from strategies import Grid
 
@@ -169,7 +170,7 @@ def made(settings: "RunSettings", *, name: str | None = None, suffix: str = "", 
     if trials is None and not (strategy is not None and isinstance(strategy.searcher, Grid)):
         trials = TRIALS_HALVED if strategy is None and objective.kind == "network" else TRIALS
     return create_study(
-        name or settings.name or subject + suffix,
+        name or (settings.name or subject) + suffix,
         space=settings.space,
         objective=objective,
         strategy=strategy,
@@ -180,6 +181,7 @@ def made(settings: "RunSettings", *, name: str | None = None, suffix: str = "", 
         max_epochs=settings.max_epochs,
         n_trials=trials,
         budget=settings.budget,
+        timeout=None if settings.timeout is None else parse_duration(str(settings.timeout)),
         tolerance=settings.tolerance,
         guesses=settings.guesses,
         parallelism=settings.parallelism,
@@ -189,10 +191,10 @@ def made(settings: "RunSettings", *, name: str | None = None, suffix: str = "", 
 
 
 def _strategy(written: str | Mapping[str, Any] | None) -> "Strategy | None":
-    """Return the strategy that is named, or described by a table."""
-    from strategies import Strategy, parse_strategy
+    """Return the strategy that is named, or described by a table; None when the circumstances are to decide."""
+    from strategies import AUTO, Strategy, parse_strategy
 
-    if written is None:
+    if written in (None, AUTO):
         return None
     return parse_strategy(written) if isinstance(written, str) else Strategy.from_dict(written)
 
@@ -246,6 +248,8 @@ def _announce(study: "Study") -> None:
     trials = "every point of the grid" if spec.targets.n_trials is None else f"trials: {spec.targets.n_trials:,}"
     budget = "" if spec.targets.budget is None else f", up to {spec.targets.budget:,} in all"
     say(f"  search     {spec.strategy.name}, {trials}")
+    if spec.chosen is not None:
+        say(f"  auto       {spec.chosen}")
     say(f"  epochs     up to {spec.targets.max_epochs:,} a trial{budget}")
     say(f"  space      {printable(', '.join(study.space.parameters))}")
     say(f"  goal       {spec.direction} {printable(spec.metric)}")

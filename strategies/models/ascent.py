@@ -55,7 +55,7 @@ def _directions(inverses: Array, gradients: Array, points: Array, free: Mask) ->
     rises = np.einsum("ij,ij->i", directions, uphill) > 0.0
     directions = np.where(rises[:, None], directions, uphill)
     longest = np.sqrt((directions**2).sum(axis=1))
-    return directions * np.minimum(1.0, _REACH / np.maximum(longest, _REACH))[:, None]
+    return np.asarray(directions * np.minimum(1.0, _REACH / np.maximum(longest, _REACH))[:, None])
 
 
 def _update(inverses: Array, step: Array, change: Array, where: Mask) -> None:

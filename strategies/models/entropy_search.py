@@ -27,14 +27,14 @@ def minimum_probabilities(draws: Array) -> Array:
 
 
 def entropy_gains(
-    mean: Array, covariance: Array, precision: Array, draws: Array, fantasies: int, rng: np.random.Generator
+    mean: Array, covariance: Array, precision: Array, draws: Array, *, fantasies: int, rng: np.random.Generator
 ) -> Array:
     """Return by how much an observation of each option is expected to lower the entropy of P_min: shape (k,).
 
-    Option i is observed with `precision[i]`; where that is 0, never. The draws are conditioned one by one (Wilson et al.,
-    "Efficiently sampling functions from Gaussian process posteriors", 2020), all on the same noise, and the fantasies of
-    an observation are the middles of as many equally likely parts of its distribution: options differ by what they are,
-    not by chance.
+    Option i is observed with `precision[i]`; where that is 0, never. `draws` are of all options now. They are
+    conditioned one by one (Wilson et al., "Efficiently sampling functions from Gaussian process posteriors", 2020), all
+    on the same noise, and the fantasies of an observation are the middles of as many equally likely parts of its
+    distribution: options differ by what they are, not by chance.
     """
     from scipy.special import ndtri
 

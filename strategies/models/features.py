@@ -42,7 +42,7 @@ class Features:
         ]
         varying = [i for i, each in enumerate(self._domains) if _varies(each)]
         widths = [len(each.values) if isinstance(each := self._domains[i], Choice) else 1 for i in varying]
-        self._discrete = [i for i in varying if not isinstance(self._domains[i], Float)]
+        self._discrete = [(i, each) for i in varying if not isinstance(each := self._domains[i], Float)]
         self._parameters = np.repeat(np.array(varying, dtype=np.int64), widths)  # (f,): whose coordinate it is made of
         self.groups = np.repeat(np.arange(len(varying)), widths)
         self.ordered = np.array([not isinstance(self._domains[i], Choice) for i in self._parameters], dtype=bool)
@@ -76,8 +76,8 @@ class Features:
     def neighbours(self, point: Array) -> Array:
         """Return the points that differ from `point` (d,) in one choice or integer: shape (k, d), settled, no twins."""
         rows = [point]
-        for i in self._discrete:
-            for value in _others(self._domains[i], point[i]):
+        for i, domain in self._discrete:
+            for value in _others(domain, point[i]):
                 rows.append(point.copy())
                 rows[-1][i] = value
         around = np.unique(self.settle(np.array(rows)), axis=0)
@@ -107,7 +107,7 @@ def _middles(domain: Int | Choice, coordinates: Array) -> Array:
     if isinstance(domain, Choice):
         count = len(domain.values)
         return (np.minimum(np.floor(coordinates * count), count - 1) + 0.5) / count
-    return domain.encode_all(_integers(domain, coordinates))
+    return domain.encode_all(_integers(domain, coordinates).tolist())
 
 
 def _integers(domain: Int, coordinates: Array) -> Array:
@@ -116,9 +116,9 @@ def _integers(domain: Int, coordinates: Array) -> Array:
     return np.clip(np.floor((np.exp(along) if domain.log else along) + 0.5), domain.low, domain.high)
 
 
-def _others(domain: Parameter, at: float) -> Array:
+def _others(domain: Int | Choice, at: float) -> Array:
     """Return the coordinates of other values of a choice or an integer: of all, or of some near and some farther."""
     if isinstance(domain, Choice) or domain.high - domain.low < _FEW:
         return domain.encode_all(domain.levels(None))
     near = _integers(domain, np.array([at])) + _STEPS
-    return domain.encode_all(np.clip(near, domain.low, domain.high))
+    return domain.encode_all(np.clip(near, domain.low, domain.high).tolist())

@@ -68,11 +68,11 @@ class Posterior:
 
     def _deviation(self, whitened: Array) -> Array:
         explained = np.einsum("ij,ij->i", whitened, whitened)
-        return np.sqrt(np.maximum(self.scale - explained, _LEAST * self.scale))
+        return np.asarray(np.sqrt(np.maximum(self.scale - explained, _LEAST * self.scale)))
 
     def _gradient(self, scaled: Array, pulls: Array) -> Array:
         """Return the gradient of what changes by `pulls` (m, n) with the squared distances."""
-        return 2.0 * self.rates * (scaled * pulls.sum(axis=1)[:, None] - pulls @ self.points)
+        return np.asarray(2.0 * self.rates * (scaled * pulls.sum(axis=1)[:, None] - pulls @ self.points))
 
 
 def fit(points: Array, values: Array, groups: Groups) -> Posterior:
@@ -154,7 +154,7 @@ def matern(squared: Array) -> tuple[Array, Array]:
 def squared_distances(a: Array, b: Array) -> Array:
     """Return the squared distances of the rows of `a` to those of `b`."""
     squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2.0 * (a @ b.T)
-    return np.maximum(squared, 0.0, out=squared)
+    return np.asarray(np.maximum(squared, 0.0, out=squared))
 
 
 def _whitener(covariance: Array, noise: float) -> Array:

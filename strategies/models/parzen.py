@@ -102,7 +102,7 @@ class Widths:
     """
 
     factor: float = 0.5
-    least: float = 0.05
+    least: float = 0.03
     clip: float = 2.0
 
     def __call__(self, coordinates: Array, weights: Array, dimension: int) -> float:

@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-_ANYWHERE: Final = 400
-_NEARBY: Final = 200
+_ANYWHERE: Final = 400  # candidates
+_NEARBY: Final = 200  # candidates
 _STARTS: Final = 6
 _STEPS: Final = 30
 _ROUNDS: Final = 5
-_WORTH: Final = 1e-6
+_RENEWED: Final = 0.15  # of the coordinates
+_WORTH: Final = 1e-6  # what a round must gain for there to be another
 
 
 def summits(acquisition: "Acquisition", features: "Features", incumbents: Array, rng: np.random.Generator) -> Array:
-    """Return points where `acquisition` is high, as settled coordinates (m, d), in no order.
+    """Return points where `acquisition` is high, as settled coordinates (m, d), no two of them equal.
 
     The best of the candidates, half of them drawn anywhere and half near the `incumbents` (k, d), are climbed from with
     integers let loose; from where that ends, the best neighbours in one choice or integer are, until none is higher.
@@ -40,10 +41,10 @@ def summits(acquisition: "Acquisition", features: "Features", incumbents: Array,
         best = np.argsort(-acquisition(features(around)), kind="stable")[: _STARTS // 2]
         if not len(best):
             break
-        found.append(_climbed(acquisition, features, around[best], features.continuous))
+        found += [around, _climbed(acquisition, features, around[best], features.continuous)]
         if acquisition(features(found[-1])).max() <= height + _WORTH:
             break
-    return np.vstack(found)
+    return np.unique(np.vstack(found), axis=0)
 
 
 def _climbed(acquisition: "Acquisition", features: "Features", points: Array, moving: NDArray[np.bool_]) -> Array:
@@ -53,9 +54,9 @@ def _climbed(acquisition: "Acquisition", features: "Features", points: Array, mo
 
 
 def _around(incumbents: Array, rng: np.random.Generator) -> Array:
-    """Return perturbed incumbents, from hair's breadths to large steps; in every second one some coordinates are new."""
+    """Return perturbed incumbents, by a hair's breadth or farther; of every second one some coordinates are new."""
     shape = (_NEARBY, incumbents.shape[1])
     reach = 10.0 ** rng.uniform(-3.5, -0.5, (_NEARBY, 1))
-    new = rng.random(shape) < np.maximum(reach, 0.15 * (rng.random((_NEARBY, 1)) < 0.5))
+    new = rng.random(shape) < np.maximum(reach, _RENEWED * rng.integers(2, size=(_NEARBY, 1)))
     moved = incumbents[rng.integers(len(incumbents), size=_NEARBY)] + reach * rng.standard_normal(shape)
     return np.where(new, rng.random(shape), moved)

@@ -76,9 +76,12 @@ class BudgetedBandit(Scheduler):
 
     def _start(self, name: str, classes: "Sequence[Value]", history: "History") -> Start:
         trials = Counter(trial.bracket for trial in history.trials)
-        ended = [trial for trial in history.trials if trial.state.ended]
-        scale = _spread([trial.value for trial in ended])
-        risks = [min((t.value for t in ended if t.bracket == k), default=inf) for k in range(len(classes))]
+        found = [(trial.bracket, trial.value) for trial in history.trials if trial.state.ended]
+        scale = _spread([value for _, value in found])
+        best: dict[int, float] = {}
+        for k, value in found:
+            best[k] = min(best.get(k, inf), value)
+        risks = [best.get(k, inf) for k in range(len(classes))]
         scores = [self._score(risks[k], trials[k], len(classes), scale, history) for k in range(len(classes))]
         k = min(range(len(classes)), key=lambda k: (trials[k] > 0, scores[k], trials[k], k))
         leads = max(range(len(classes)), key=lambda k: (trials[k], -k))

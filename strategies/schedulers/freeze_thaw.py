@@ -37,17 +37,18 @@ _INITIAL: Final = {"by": "freeze-thaw", "initial": True}
 
 @dataclass(frozen=True)
 class FreezeThaw(Scheduler):
-    """Each job trains one trial `step` epochs on (default: a twentieth of max_epochs); the others stay frozen.
+    """Each job trains one trial `step` epochs on (default: a tenth of max_epochs); the others stay frozen.
 
     A model of all curves tells where each of them leads, and where new ones may. The most promising paused trials and
     the most promising of some new points are the basket. `acquisition` picks from it what is trained next: that which
     tells most about which of them is best ("entropy_search", the paper's); that whose value after max_epochs can be
-    expected to be below the best value by most ("ei_max", also what is left where the entropy cannot fall); or that which most probably beats a threshold after some
-    epochs, both drawn for each decision ("mfpi_random"; Rakotoarison et al., "In-context freeze-thaw", ICML 2024).
+    expected to be below the best value by most ("ei_max", also what is left where the entropy cannot fall); or that
+    which most probably beats a threshold after some epochs, both drawn for each decision ("mfpi_random"; Rakotoarison
+    et al., "In-context freeze-thaw", ICML 2024).
 
     The params of the first `initial` trials are the searcher's, or the user's guesses; those of later ones are chosen
-    here, whatever the searcher. The last of a budget is for the trial that is thought to end best. Once no trial may start any more, and unless there is a budget to use up, a trial whose
-    probability of beating the best value is below `give_up` is ended.
+    here, whatever the searcher. The last of a budget is for the trial that is thought to end best. Without a budget,
+    once no trial may start any more, one whose probability of beating the best value is below `give_up` is ended.
     """
 
     summary: ClassVar[str] = (
@@ -85,7 +86,7 @@ class FreezeThaw(Scheduler):
 
     def decide(self, history: "History", rng: "np.random.Generator") -> Decision:
         """Return Start or Resume by the model, or by turns while fewer than two curves can be learnt from."""
-        step = min(self.step or max(1, history.max_epochs // 20), history.max_epochs)
+        step = min(self.step or max(1, history.max_epochs // 10), history.max_epochs)
         paused = [trial for trial in history.open.values() if trial.state is State.PAUSED]
         for trial in paused:
             if trial.epochs >= history.max_epochs:
@@ -111,7 +112,7 @@ class FreezeThaw(Scheduler):
         acquisition, scores = self.acquisition, np.zeros(len(basket))
         if acquisition == "entropy_search":
             precision = np.where(np.isin(basket, options), seen.gain[basket], 0.0)
-            scores = entropy_gains(mean, covariance, precision, draws, self.fantasies, rng)
+            scores = entropy_gains(mean, covariance, precision, draws, fantasies=self.fantasies, rng=rng)
             if scores.max() < _RESOLUTION:  # it is settled which of them is best: what else could improve on that?
                 acquisition = "ei_max"
         if acquisition != "entropy_search":

@@ -39,7 +39,7 @@ class MetaMax(Scheduler):
 
     In a round of "infinite", a new instance is added first. So it is with "metamax", where the best must also have
     made more steps than any other: until it has, it steps alone. Both keep at most `instances` alive: the worst of
-    those that cannot be best is stopped to make room. With "k" one is added only while fewer than `instances` are alive.
+    those that cannot be best is stopped to make room. With "k" one is added only while fewer than `instances` live.
 
     A round's jobs run side by side, and the next round waits for them all. Who has reached max_epochs or failed leaves.
     n_trials bounds the instances that are ever started. When all are, the rounds go on: under a budget until it is

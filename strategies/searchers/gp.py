@@ -1,8 +1,8 @@
 """Bayesian search: a light Gaussian process, and the point from which it expects the greatest improvement.
 
 Snoek, Larochelle & Adams, "Practical Bayesian optimization of machine learning algorithms", 2012, with the logarithm of
-expected improvement (Ament et al., 2023), outputs made normal (after HEBO: Cowen-Rivers et al., 2022), and length scales
-that expect more of more parameters (Hvarfner et al., 2024).
+expected improvement (Ament et al., 2023), outputs made normal (as HEBO does: Cowen-Rivers et al., 2022), longer length
+scales for more parameters (Hvarfner et al., 2024).
 """
 
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _LISTED: Final = 2000  # points of a space that are all looked at
+_FEWEST: Final = 2  # values that a model can be fitted to
 _INCUMBENTS: Final = 5
 _ATTEMPTS: Final = 50
 
@@ -37,7 +38,7 @@ class GaussianProcess(Searcher):
     """The point where a Gaussian process, fitted to what is known, expects the greatest improvement.
 
     The first `initial` points are those of Sobol's sequence. The model looks at no more than `most` trials: the best,
-    the latest, and some of the others. Those that run are taken to turn out as predicted; failed ones count as the worst.
+    the latest, and some of the others. Running ones are taken to turn out as predicted; failed ones count as the worst.
     """
 
     summary: ClassVar[str] = "Where a Gaussian process expects the greatest improvement: the best for 10 to 300 trials."
@@ -63,7 +64,7 @@ class GaussianProcess(Searcher):
         seen = evidence(history, at_least=space.dimension + 1)
         losses = _comparable(seen, history)
         listed = _untaken(history)
-        if np.isfinite(losses).sum() < 2 or (listed is not None and not len(listed)):
+        if np.isfinite(losses).sum() < _FEWEST or (listed is not None and not len(listed)):
             return Proposal(space.sample(rng), {"by": "gp", "initial": True})
         kept = _representative(losses, self.most)
         features, outputs = Features(space), standardised(losses[kept])
@@ -84,7 +85,7 @@ class GaussianProcess(Searcher):
 
 
 def _untaken(history: "History") -> Array | None:
-    """Return the coordinates of the points that no trial has, shape (m, d), if the space is small enough to list them."""
+    """Return the coordinates of the points that no trial has, shape (m, d), if the space is small enough to list."""
     space = history.space
     points = space.enumerated(_LISTED)
     if points is None:
@@ -94,7 +95,7 @@ def _untaken(history: "History") -> Array | None:
 
 
 def _representative(losses: Array, most: int) -> NDArray[np.int64]:
-    """Return the indices of up to `most` trials, rising: a third the best, a third the latest, the others evenly spread."""
+    """Return the indices of up to `most` trials: a third the best, a third the latest, the others evenly spread."""
     if len(losses) <= most:
         return np.arange(len(losses))
     best = np.argsort(losses, kind="stable")[: most // 3]

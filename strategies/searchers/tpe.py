@@ -34,6 +34,9 @@ class TPE(Searcher):
     candidates. Until `initial` trials have reached the level (None: three more than there are parameters), and in a
     share `random` of the trials after that, points are drawn at random. The level is the highest that at least three
     trials more than there are parameters have reached.
+
+    By default, weights, candidates, `clip` and `min_bandwidth` are as Watanabe recommends. His `gamma` is 0.15, and his
+    kernels are as wide as their neighbours are apart.
     """
 
     summary: ClassVar[str] = (
@@ -50,7 +53,7 @@ class TPE(Searcher):
     widen: float = 1.0
     prior: float = 1.0
     bandwidth: float = 0.5
-    min_bandwidth: float = 0.05
+    min_bandwidth: float = 0.03
     clip: float = 2.0
 
     def __post_init__(self) -> None:
@@ -91,13 +94,15 @@ class TPE(Searcher):
         if number < enough:
             return Proposal(space.sample(rng), {"by": "tpe", "initial": True})
         seen = evidence(history, space.dimension + 3)
-        compared = int(seen.reached.sum())
-        if compared < enough or not np.isfinite(seen.values[seen.reached]).any():
+        if seen.reached.sum() < enough or not np.isfinite(seen.values[seen.reached]).any():
             return Proposal(space.sample(rng), {"by": "tpe", "initial": True})
         if self.random and rng.random() < self.random:
             return Proposal(space.sample(rng), {"by": "tpe", "random": True})
+        return self._most_likely(history, seen, rng)
+
+    def _most_likely(self, history: "History", seen: Evidence, rng: np.random.Generator) -> Proposal:
         good, others, weights = self._split(seen)
-        axes, widths = Axes(space), Widths(self.bandwidth, self.min_bandwidth, self.clip)
+        axes, widths = Axes(history.space), Widths(self.bandwidth, self.min_bandwidth, self.clip)
         likely = Parzen(axes, seen.points[good], weights, widths, self.prior)
         unlikely = np.vstack([seen.points[others], seen.pending])
         rest = Parzen(axes, unlikely, np.ones(len(unlikely)), widths, self.prior)
@@ -113,7 +118,7 @@ class TPE(Searcher):
             "good": len(good),
             "others": len(unlikely),
             "incumbent": Loss(seen.values[good[0]]),
-            "observations": compared,
+            "observations": int(seen.reached.sum()),
             "level": seen.level,
         }
         return Proposal(params, reason)

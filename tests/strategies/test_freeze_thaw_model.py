@@ -240,7 +240,7 @@ def test_entropy_gains_are_those_of_conditioning():
     root = rng.standard_normal((4, 4))
     mean, covariance = 0.5 * rng.standard_normal(4), root @ root.T
     precision = np.array([2.0, 0.0, 0.1, 30.0])
-    gains = entropy_gains(mean, covariance, precision, draw(mean, covariance, 10_000, rng), 40, rng)
+    gains = entropy_gains(mean, covariance, precision, draw(mean, covariance, 10_000, rng), fantasies=40, rng=rng)
 
     def entropy(mean, covariance):
         lowest = rng.multivariate_normal(mean, covariance, 10_000).argmin(axis=1)
@@ -263,7 +263,9 @@ def test_what_is_known_gains_nothing():
 
     def gains_of(mean, covariance):
         rng = np.random.default_rng(0)
-        return entropy_gains(mean, covariance, np.full(3, 10.0), draw(mean, covariance, 2000, rng), 5, rng)
+        return entropy_gains(
+            mean, covariance, np.full(3, 10.0), draw(mean, covariance, 2000, rng), fantasies=5, rng=rng
+        )
 
     gains = gains_of(np.array([0.0, 0.1, 50.0]), np.eye(3))
     assert gains[2] == pytest.approx(0, abs=1e-9)
