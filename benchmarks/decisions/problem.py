@@ -8,14 +8,15 @@ from strategies import Choice, Float, Int, Params, Space
 
 Observed = list[tuple[Params, float]]
 
-FLOATS = Space({f"x{i}": Float(0, 1) for i in range(8)})
+# The points of a grid, for its sake.
+FLOATS = Space({f"x{i}": Float(0, 1, points=4) for i in range(8)})
 MIXED = Space(
-    learning_rate=Float(1e-5, 1, log=True),
-    weight_decay=Float(1e-6, 1e-1, log=True),
-    dropout=Float(0, 0.6),
-    momentum=Float(0, 0.99),
+    learning_rate=Float(1e-5, 1, log=True, points=4),
+    weight_decay=Float(1e-6, 1e-1, log=True, points=4),
+    dropout=Float(0, 0.6, points=4),
+    momentum=Float(0, 0.99, points=4),
     layers=Int(1, 6),
-    hidden=Int(8, 1024, log=True),
+    hidden=Int(8, 1024, log=True, points=4),
     optimizer=Choice("sgd", "adam", "rmsprop"),
     activation=Choice("relu", "tanh", "gelu", "sigmoid"),
 )

@@ -58,8 +58,7 @@ def test_the_gain_is_in_the_units_of_the_values(values, shift, scale, random):
 @LAWS
 @given(st.lists(EIGHTHS, min_size=3, max_size=20), st.data())
 def test_a_better_rest_means_a_smaller_gain(values, data):
-    """Moving any value but the best towards the best never makes the gain larger; moving the best away from the rest does not
-    make it smaller."""
+    """A value that moves towards the best never makes the gain larger; a best that moves away never makes it smaller."""
     ranked = sorted(values)
     assume(ranked[0] < ranked[1])
     place = data.draw(st.integers(1, len(ranked) - 1))

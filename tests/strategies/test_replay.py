@@ -27,7 +27,7 @@ from strategies import (
 from strategies.recorded import RecordedSpace
 from strategies.replay import Recording, replay
 
-SPACE = Space(rate=Float(1e-4, 1, log=True), width=Int(4, 64), kind=Choice("a", "b"))
+SPACE = Space(rate=Float(1e-4, 1, log=True), width=Int(1, 3), kind=Choice("a", "b"))
 EPOCHS = 9
 SLOW = {name for name, each in STRATEGIES.items() if getattr(each, "slow", False)} | {"curves"}
 QUICK = [name for name in STRATEGIES if name not in SLOW | {"grid", "pbt"}]
@@ -40,7 +40,7 @@ def recorded(n=40, epochs=EPOCHS, seed=0, *, failing=True):
     rows = [SPACE.sample(rng) for _ in range(n)]
     curves = []
     for i, row in enumerate(rows):
-        end = abs(np.log10(row["rate"]) + 2) + row["width"] / 64
+        end = abs(np.log10(row["rate"]) + 2) + row["width"] / 3
         curve = [float(end + 3 / epoch + 0.1 * rng.normal()) for epoch in range(1, epochs + 1)]
         curves.append(tuple([*curve[: 1 + i % 4], inf] if failing and i % 7 == 3 else curve))
     return Recording(SPACE, rows, curves)
@@ -180,14 +180,19 @@ def test_halving_needs_no_more_of_a_curve_than_it_trains():
 
 def test_inherited_weights_are_refused():
     """A trial that begins with another's weights was not recorded: population-based training is told so."""
-    with pytest.raises(StrategyError, match=r"begins trial \d+ with the weights of trial \d+: such a curve was not recorded"):
+    with pytest.raises(
+        StrategyError, match=r"begins trial \d+ with the weights of trial \d+: such a curve was not recorded"
+    ):
         replay(parse_strategy("pbt"), recorded(failing=False))
 
 
 def test_a_grid_is_refused():
-    """A grid has points of its own; that they were not recorded is said with the first."""
-    with pytest.raises(StrategyError, match="points|was not recorded"):
+    """A grid has points of its own: where it has them all, it is told at the first that was not recorded."""
+    with pytest.raises(StrategyError, match="resolution for the float 'rate'"):
         replay(parse_strategy("grid"), recorded())
+    recording = Recording(Space(x=Int(0, 9)), [{"x": 0}, {"x": 5}], [(1.0,), (2.0,)])
+    with pytest.raises(StrategyError, match=r"grid\+full proposes a point that cannot be tried: .* was not recorded"):
+        replay(parse_strategy("grid"), recording)
 
 
 def test_a_stopper_spares_epochs():
@@ -206,3 +211,11 @@ def test_a_recording_has_a_curve_for_each_configuration(rows, curves):
     """Fewer curves than rows, and none with a value, are refused."""
     with pytest.raises(StrategyError, match="needs a learning curve for each"):
         Recording(Space(x=Int(0, 2)), rows, curves)
+
+
+def test_values_that_no_configuration_has_are_refused():
+    """A scheduler that asks for a value of its own is told that no configuration on record has it."""
+    space = Space(width=Int(4, 64))
+    recording = Recording(space, [{"width": 5}, {"width": 6}], [(1.0,) * EPOCHS] * 2)
+    with pytest.raises(StrategyError, match=r"no configuration with \{'width': \d+\} was recorded"):
+        replay(parse_strategy("budgeted"), recording)
