@@ -1,4 +1,4 @@
-"""What a decision costs: ours beside Optuna and scikit-optimize, as observations grow, and in a search of 10,000 trials.
+"""What a decision costs: ours beside Optuna and scikit-optimize, as observations grow, and in long searches.
 
     python benchmarks/decisions.py                        # all, in some minutes
     python benchmarks/decisions.py --parts duels          # beside the peers alone
@@ -7,8 +7,8 @@
 Duels: everyone has observed the same random points, in memory, and takes turns in this process; a turn is a decision
 and the taking in of its result, as some fit when told and others when asked. Growth: our strategies that fit a model,
 beside what their arithmetic grows by. Long: every searcher (trained in full) and every scheduler (of random points)
-that does not call itself slow, run from its first trial on by the engine, which is included; `tpe` fits a model, the
-others none. Nothing is trained: the curves are a formula's. Seconds are the processor's, on one thread; quote the ratios.
+that fits no model, run from its first trial on by the engine, which is included. Nothing is trained: the curves are a
+formula's. Seconds are the processor's, on one thread: quote the ratios.
 """
 
 import argparse

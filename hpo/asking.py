@@ -26,13 +26,17 @@ _LEASE: Final = 1e9  # seconds: whoever asked may take as long as it takes
 
 @dataclass(frozen=True, slots=True)
 class AskedTrial:
-    """A trial to evaluate by hand: its params, its seed, the epochs it has, and the epochs it is to reach."""
+    """A trial to evaluate by hand: its params, its seed, the epochs it has, and the epochs it is to reach.
+
+    An heir begins with the weights that trial `parent` has when the heir is asked for: keep those of every open trial.
+    """
 
     number: int
     params: Params
     seed: int
     epochs: int
     until: int
+    parent: int | None = None
 
 
 class Asking:
@@ -56,7 +60,7 @@ class Asking:
             raise SettingError("there is nothing to ask for before one of the asked trials is told")
         claim = self._as_told(exchange.claims[0])
         self._asked[claim.job.trial] = claim
-        return AskedTrial(claim.job.trial, claim.params, claim.seed, claim.epochs, claim.job.until)
+        return AskedTrial(claim.job.trial, claim.params, claim.seed, claim.epochs, claim.job.until, claim.parent)
 
     def tell(self, trial: AskedTrial | int, value: Any, *, error: str | None = None) -> None:
         """Report a value (or those of several epochs), or an error. Raises ObjectiveError, SettingError."""

@@ -14,6 +14,7 @@ from hpo.probing import epoch_seconds
 from hpo.sources import as_objective
 from storage.studies import Direction, JobOrder, StudySpec
 from strategies import AUTO, Circumstances, Params, Space, Strategy, Targets, choose, parse_strategy
+from strategies.registry import name_of
 from strategies.spelling import is_storable, suggestion
 
 
@@ -147,7 +148,8 @@ def _checked_epochs(max_epochs: int | None, objective: Objective | None) -> int:
 def _check_resuming(strategy: Strategy, objective: Objective | None) -> None:
     if strategy.scheduler.resumes and objective is not None and not objective.resumable:
         shown = objective.source.get("shown")
-        instead = "random+full" if objective.epochs == 1 else "random+full+patience"
+        searcher = name_of(strategy.searcher)
+        instead = f"{searcher}+full" if objective.epochs == 1 else f"{searcher}+full+patience"
         raise StrategyError(
             f"the strategy {strategy.name!r} trains trials on after a pause, and {shown} cannot pause: "
             f"make it a class with state() and restore(state), or use another strategy, such as {instead!r}"

@@ -125,6 +125,9 @@ class WorkerLoop:
 
     def _train(self, runs: Sequence[Run]) -> None:
         """Train some runs as one session until each has ended, is lost, or the worker is to stop."""
+        runs = self._able(runs)
+        if not runs:
+            return
         try:
             session = self._objective.open([Beginning(r.claim.params, r.claim.seed, r.claim.state) for r in runs])
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
@@ -147,6 +150,13 @@ class WorkerLoop:
             self._save(run, session, index)
         for _ in living:
             session.drop(0)
+
+    def _able(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Fail the heirs whose parents' weights are not kept, as their successors would; return the other runs."""
+        for run in runs:
+            if run.claim.disinherited is not None:
+                self._fail(run, EpochResult(error=run.claim.disinherited))
+        return [run for run in runs if run.claim.disinherited is None]
 
     def _note(self, run: Run, result: EpochResult, seconds: float, session: Session, index: int) -> None:
         """Enter an epoch's result, and the job's end if that was it."""

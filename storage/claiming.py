@@ -77,17 +77,18 @@ def claim_continued(moment: Moment, work: Work) -> Claim:
     connection, study = moment.connection, moment.study
     claim = claim_new(study, work)
     key = {"study": study.id, "trial": claim.job.trial}
-    measured = run(connection, statements.measured_epochs, key).scalar_one()
+    measured, parent = run(connection, statements.standing, key).one()
+    claim = replace(claim, measured=measured, parent=parent)
     kept = run(connection, statements.checkpoint_of, key).one_or_none()
     if kept is None:
-        return replace(claim, measured=measured)
+        return claim
     if digest(kept.data) != kept.sha256:
         raise CheckpointError(
             f"the checkpoint of trial {claim.job.trial} does not match its SHA-256: the database is damaged"
         )
     curve, seconds = read_curve(connection, study, claim.job.trial, kept.epoch)
     state = decode(kept.data)
-    return replace(claim, epochs=kept.epoch, curve=curve, seconds=seconds, measured=measured, state=state)
+    return replace(claim, epochs=kept.epoch, curve=curve, seconds=seconds, state=state)
 
 
 def read_curve(connection: Connection, study: StudyRecord, trial: int, epochs: int) -> tuple[tuple[float, ...], float]:

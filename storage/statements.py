@@ -142,7 +142,7 @@ leave_trial = (
     )
 )
 
-measured_epochs = sa.select(trials.c.epochs).where(_trial)
+standing = sa.select(trials.c.epochs, trials.c.parent).where(_trial)
 curve_until = (
     sa.select(measurements.c.value, measurements.c.seconds)
     .where(

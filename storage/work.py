@@ -42,7 +42,8 @@ class Claim:
     """A job that this worker holds: train a trial from epoch `epochs` on, up to `job.until`.
 
     `curve` holds the values of those first `epochs` epochs, and `state` the checkpoint after them (None: from scratch).
-    `measured` epochs are on record: more than `epochs` when a worker died after its last checkpoint.
+    `measured` epochs are on record: more than `epochs` when a worker died after its last checkpoint. An heir begins
+    with the weights of `parent`: its `state` at epoch 0.
     """
 
     job: Job
@@ -53,6 +54,17 @@ class Claim:
     seconds: float = 0.0
     measured: int = 0
     state: Mapping[str, Any] | None = None
+    parent: int | None = None
+
+    @property
+    def disinherited(self) -> str | None:
+        """What is wrong when it should begin with a parent's weights, and none are kept; else None."""
+        if self.parent is None or self.state is not None:
+            return None
+        return (
+            f"trial {self.job.trial} was to begin with the weights of trial {self.parent}, of which no checkpoint is "
+            "kept: from scratch it would be another trial"
+        )
 
 
 @dataclass(frozen=True, slots=True)

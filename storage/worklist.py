@@ -14,6 +14,7 @@ results of a sleeper that wakes up late are refused. As training is deterministi
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection, Row
@@ -35,6 +36,8 @@ LEASE: Final = 30.0
 
 MAX_ATTEMPTS: Final = 3
 """Workers that one trial may kill before it counts as failed."""
+
+_THINK: Final = 1.0  # seconds that slow decisions may be taken ahead: meanwhile nobody trains here
 
 
 class _NothingChanged(Exception):  # noqa: N818 - no error: it rolls a transaction back that has nothing to say
@@ -71,17 +74,13 @@ class Worklist:
         Atomic: on an exception nothing of it has happened, and it may be tried again. A slow strategy's decisions are
         computed between transactions, after that of the reports; each counts only if nobody was quicker.
         """
-        if not self._slow or not wanted.jobs:
-            return self._transact(reports, wanted, dead, None)
-        one = replace(wanted, jobs=1, ahead=1)
-        result = self._transact(reports, one, dead, None)
-        while not result.claims:
-            plan = self._known.decide()
-            if isinstance(plan, Wait):
-                break
-            result = self._transact((), one, (), plan)
-            if isinstance(plan, Done):
-                break
+        spec = self._study.spec
+        if spec.lag is None and spec.strategy.adaptive:  # who decides far ahead learns nothing meanwhile
+            most = spec.parallelism or wanted.jobs
+            wanted = replace(wanted, jobs=min(wanted.jobs, most), ahead=min(wanted.ahead, most))
+        result = self._transact(reports, wanted, dead)
+        if self._slow and wanted.jobs and not result.claims:
+            return self._think(wanted, result)
         return result
 
     def record(self, progress: Sequence[Progress]) -> set[int]:
@@ -130,11 +129,37 @@ class Worklist:
             raise self._gone()
         return revision, request
 
+    def _think(self, wanted: Wanted, result: Exchange) -> Exchange:
+        """Decide until there is enough to choose from, or until that has taken long; then claim.
+
+        Each decision is entered at once: its job is ready, for anyone. Whoever finds that another was quicker takes
+        what there is.
+        """
+        thoughts, until = 0, monotonic() + _THINK
+        while True:
+            known = self._known.revision
+            plan = self._known.decide()
+            if isinstance(plan, Wait) and not thoughts:
+                return result
+            over = isinstance(plan, Wait | Done)
+            thoughts += isinstance(plan, Planned)
+            enough = over or thoughts >= max(wanted.jobs, wanted.ahead) or (thoughts > 0 and monotonic() > until)
+            result = self._transact((), wanted, (), plan, claiming=enough)
+            if result.claims or result.complete or (over and self._known.revision == known):
+                return result
+
     # --- within a transaction -------------------------------------------------------------------------------------
 
     def _transact(
-        self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str], prepared: Plan | None
+        self,
+        reports: Sequence[Report],
+        wanted: Wanted,
+        dead: Sequence[str],
+        prepared: Plan | None = None,
+        *,
+        claiming: bool = True,
     ) -> Exchange:
+        """Carry out an exchange; a slow strategy's decision comes `prepared`, and unless `claiming` is left ready."""
         result = Exchange([], complete=False, workers=0)
         try:
             with self._database.write() as connection:
@@ -143,7 +168,7 @@ class Worklist:
                 held = self._held(connection) if reports else set()
                 ended = [report for report in reports if report.progress.claim.job.number in held]
                 self._end(moment, ended)
-                decided, result = self._decide_and_claim(moment, wanted, prepared)
+                decided, result = self._decide_and_claim(moment, wanted, prepared, claiming=claiming)
                 completed = result.complete and row.state != COMPLETE
                 if completed:
                     run(connection, statements.complete_study, {"study": self._study.id, "now": moment.now})
@@ -215,14 +240,15 @@ class Worklist:
             self._known.close(report.progress.claim, report.outcome, report.progress.curve)
 
     def _decide_and_claim(
-        self, moment: Moment, wanted: Wanted, prepared: Plan | None
+        self, moment: Moment, wanted: Wanted, prepared: Plan | None, *, claiming: bool
     ) -> tuple[Sequence[Planned | Stop], Exchange]:
         count = run(moment.connection, statements.count_workers, {"study": self._study.id}).scalar_one()
         if not wanted.jobs:
             return [], Exchange([], complete=False, workers=count)
         ready = read_ready(moment, max(wanted.jobs, wanted.ahead))
         decided, complete = self._decide(wanted, len(ready), prepared)
-        claims = self._claim(moment, ready, decided, wanted, count)
+        taken = wanted if claiming or not decided else replace(wanted, jobs=0)
+        claims = self._claim(moment, ready, decided, taken, count)
         return decided, Exchange(claims, complete, count)
 
     def _decide(self, wanted: Wanted, ready: int, prepared: Plan | None) -> tuple[list[Planned | Stop], bool]:

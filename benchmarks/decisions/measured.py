@@ -6,11 +6,12 @@ from itertools import pairwise
 from statistics import median
 from typing import Protocol
 
+from training.rounds import Ratio, Times, ratio
+
 from decisions.ours import Search
 from decisions.peers import Optuna, ScikitOptimize
 from decisions.problem import FLOATS, MIXED, SPACES, observed
 from strategies import STRATEGIES, Scheduler, Searcher, Space, StrategyError
-from training.rounds import Ratio, Times, ratio
 
 MAX_EPOCHS = 27
 CURVE_EPOCHS = 20
@@ -132,8 +133,9 @@ def growth(subject: Subject, rounds: int) -> list[Growth]:
 
 
 def quick_components() -> list[str]:
-    """Return the names of all searchers and schedulers that do not call themselves slow."""
-    return [name for name, each in STRATEGIES.items() if issubclass(each, Searcher | Scheduler) and not each.slow]
+    """Return the names of all searchers and schedulers that fit no model."""
+    models = {subject.name for subject in SUBJECTS}
+    return [name for name, each in STRATEGIES.items() if issubclass(each, Searcher | Scheduler) and name not in models]
 
 
 def decided(name: str, trials: int, workers: int, decisions: int) -> Decided:

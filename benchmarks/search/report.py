@@ -12,6 +12,8 @@ from search.runs import CHECKPOINTS, Run
 
 LEGEND = """\
 * a rival. Lower is better throughout.
+On a table only its rows can be evaluated, each once. Ours choose among the rows left; a rival does not know of rows, so
+that for its proposal the nearest row left is evaluated, and it learns that row with its value.
 Rank: what to expect when everyone shows one of their runs: one, and for every other contestant the share of pairs of
 their runs in which the other has found something better, a tie by half. So all runs count, however many each has made.
 Regret: how far the incumbent's true value is above the best, in units of what the median of a thousand random draws is;

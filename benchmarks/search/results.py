@@ -1,4 +1,4 @@
-"""The rivals' runs, kept in a file: they take an hour or two, and change only when a rival or a problem does."""
+"""The rivals' runs, kept in a file: they take hours, and change only when a rival or a problem does."""
 
 import json
 import platform
@@ -10,11 +10,10 @@ import numpy as np
 
 from search.problems import Problem
 from search.rivals import RIVALS, Rival
-from search.runs import CHECKPOINTS, Run, run
+from search.runs import CHECKPOINTS, Run, rounded, run
 
 KEPT = Path(__file__).with_name("rivals.json")
 COMMAND = "python benchmarks/search.py --rivals"
-DIGITS = 7  # of every float that is kept
 
 
 class Results:
@@ -55,8 +54,8 @@ class Results:
         """Keep the run with the next seed."""
         start = {"problem": problem.name, "rival": rival.name, "with": rival.version, "values": [], "seconds": []}
         line = self._lines.setdefault((problem.name, rival.name), start)
-        line["values"].append([_rounded(value) for value in made.values])
-        line["seconds"].append(_rounded(made.seconds, 3))
+        line["values"].append(made.values)
+        line["seconds"].append(rounded(made.seconds, 3))
         self._probes[problem.name] = problem.probes
         self._write()
 
@@ -88,7 +87,3 @@ def run_rivals(results: Results, problems: Sequence[Problem], rivals: Sequence[R
                 made = run(rival.on(problem.space, seed), problem, seed)
                 results.add(problem, rival, made)
                 print(f"{rival.version}: {rival.name} on {problem.name}, seed {seed}: {made.values}", flush=True)
-
-
-def _rounded(value: float, digits: int = DIGITS) -> float:
-    return float(f"{value:.{digits}g}")

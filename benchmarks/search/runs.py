@@ -10,8 +10,14 @@ from strategies import Params, trial_seed
 
 CHECKPOINTS = (25, 50, 100)
 EVALUATIONS = CHECKPOINTS[-1]
+DIGITS = 7  # of a value: all that is kept of the rivals', so that an equal one of ours ties
 
 Objective = Callable[[Params], float]
+
+
+def rounded(value: float, digits: int = DIGITS) -> float:
+    """Return the value as it is kept."""
+    return float(f"{value:.{digits}g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Evaluations:
         if value < self._lowest:
             self._lowest, self._incumbent = value, params
         if self.count in self._ends:
-            self.values.append(self._problem.truth(self._incumbent))
+            self.values.append(rounded(self._problem.truth(self._incumbent)))
         self.seconds += time.process_time() - began
         return value
 

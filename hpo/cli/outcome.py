@@ -144,13 +144,22 @@ def _next(study: "Study", found: Mapping[str, Any]) -> Iterator[str]:
     if found["state"] != COMPLETE:
         yield next_command(study.database, "resume", study.name)
     yield next_command(study.database, "show", study.name)
-    if found["value"] is not None and not found["confirmed"] and study.objective.seeded:
+    if found["value"] is not None and not found["confirmed"] and _is_seeded(study):
         yield next_command(study.database, "confirm", study.name)
     if found["value"] is not None:
         file = re.sub(r"[^\w.-]+", "_", study.name) + ".hpo"
         save = ["--save", file] if study.spec.objective.get("kind") == "network" else []
         yield next_command(study.database, "best", study.name, *save)
     yield next_command(study.database, "sql", _leaders(study))
+
+
+def _is_seeded(study: "Study") -> bool:
+    from hpo.errors import ObjectiveError
+
+    try:
+        return study.objective.seeded
+    except ObjectiveError:  # it is asked and told by hand, or is gone
+        return False
 
 
 def _leaders(study: "Study") -> str:

@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ import typer
 
 from hpo.cli.consoles import answers, person, printable
 from hpo.cli.options import Format, Formatted, Storage
-from hpo.cli.output import shown, write_rows
+from hpo.cli.output import write_rows
 from hpo.cli.studies import opened
 
 if TYPE_CHECKING:
@@ -109,10 +109,10 @@ def _row(name: str, found: "list[Replayed]", curves: "RecordedCurves", within: f
     best = curves.recording().best
     goal = best + abs(best) * within / 100
     reached = [search.epochs_to(goal) for search in found]
-    typical = median(reached)
+    typical, lowest = median(reached), median(float(search.best[-1]) if search.epochs else inf for search in found)
     return [
         name,
-        shown(curves.sign * median(float(search.best[-1]) if search.epochs else float("inf") for search in found)),
+        curves.sign * lowest if isfinite(lowest) else None,
         round(median(search.trials for search in found)),
         round(median(search.epochs for search in found)),
         round(typical) if isfinite(typical) else None,

@@ -95,6 +95,8 @@ def parse_guess(text: str) -> dict[str, Any]:
             values[name.strip()] = tomllib.loads(f"v = {written}")["v"]
         except tomllib.TOMLDecodeError:
             values[name.strip()] = written.strip()
+    if not values:
+        raise SettingError(f"--guess {text!r} says nothing: write NAME=VALUE, or several with commas between them")
     return values
 
 

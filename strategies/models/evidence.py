@@ -38,7 +38,7 @@ def evidence(history: "History", at_least: int) -> Evidence:
 
     A trial that was stopped short of the level has its best value so far, and `reached` false.
     """
-    trials = [trial for trial in history.trials if trial.curve or trial.state is State.FAILED]
+    trials = [trial for trial in history.trials if _tells(trial)]
     epochs = np.array([trial.epochs for trial in trials], dtype=np.int64)
     failed = np.array([trial.state is State.FAILED for trial in trials], dtype=bool)
     resting = np.array([trial.state not in (State.RUNNING, State.FAILED) for trial in trials], dtype=bool)
@@ -56,6 +56,11 @@ def evidence(history: "History", at_least: int) -> Evidence:
         reached[told],
         history.space.encode_all([trial.params for trial in waiting]),
     )
+
+
+def _tells(trial: "Trial") -> bool:
+    """Whether there is anything to learn from it; what a person has taken out does not count."""
+    return trial.state is State.FAILED or (len(trial.curve) > 0 and trial.state is not State.DISCARDED)
 
 
 def _level(epochs: NDArray[np.int64], at_least: int) -> int:

@@ -52,7 +52,8 @@ class Standard:
     def of(cls, curves: Sequence[Sequence[float]]) -> "Standard":
         """Return that of some curves, none empty."""
         values = np.clip(np.concatenate(curves), -_HUGE, _HUGE)
-        best, start, worst = float(values.min()), float(np.median([curve[0] for curve in curves])), float(values.max())
+        starts = np.clip([curve[0] for curve in curves], -_HUGE, _HUGE)
+        best, start, worst = float(values.min()), float(np.median(starts)), float(values.max())
         ceiling = min(worst, best + 3.0 * (start - best)) if start > best else worst
         bounded = np.minimum(values, ceiling)
         middle, deviation = float(bounded.mean()), float(bounded.std())

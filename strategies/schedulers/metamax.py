@@ -71,6 +71,8 @@ class MetaMax(Scheduler):
                 until = self._until(-(-trial.epochs // self.step) - 1, history)
                 return Resume(trial.number, until, trial.rung, {"rung": trial.rung, "interrupted_at": trial.epochs})
         number = max((trial.rung for trial in history.trials), default=-1)
+        if any(trial.state is State.RUNNING and trial.rung < number for trial in history.open.values()):
+            return WAIT  # shown with a lag: the steps that decided on this round are not yet to be seen
         before = [self._before(trial, number, history.max_epochs) for trial in history.trials]
         live = [
             self._instance(trial, steps, history)

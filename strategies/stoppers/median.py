@@ -14,6 +14,9 @@ from strategies.trial import State
 if TYPE_CHECKING:
     from strategies.trial import History, Trial
 
+_LARGEST: Final = 1e300
+"""Beyond it sums overflow."""
+
 
 @dataclass(frozen=True)
 class Median(Stopper):
@@ -41,7 +44,7 @@ class Median(Stopper):
         if len(averages) < self.min_trials:
             return None
         best, cut_off = min(trial.curve), float(np.median(averages))
-        if best <= cut_off:
+        if min(best, _LARGEST) <= cut_off:
             return None
         reason = {"epoch": trial.epochs, "best": Loss(best), "cut_off": Loss(cut_off), "of": len(averages)}
         return Stop(trial.number, reason)
@@ -51,7 +54,7 @@ def _running_averages(trial: "Trial") -> NDArray[np.float64]:
     """Return the mean of the first 1, 2, 3… values of a complete trial; nothing of another."""
     if trial.state is not State.COMPLETE:
         return np.empty(0)
-    return np.cumsum(trial.curve) / np.arange(1, trial.epochs + 1)
+    return np.cumsum(np.clip(trial.curve, -_LARGEST, _LARGEST)) / np.arange(1, trial.epochs + 1)
 
 
 _AVERAGES: Final = Rows(_running_averages)

@@ -83,6 +83,7 @@ def run_together(folder: Path, count: int) -> tuple[float, float]:
         "many",
         space=hpo.Space(x=hpo.Float(0, 1)),
         objective=load_objective(reference),
+        strategy="random",
         seed=3,
         n_trials=TRIALS,
         storage=path,

@@ -75,7 +75,7 @@ def test_weight_and_balance(here, capsys):
     objective = NetworkObjective("table.csv", target="kind", metric="balanced_accuracy", weight=WEIGHT, balance=True)
     assert study.spec.objective["data"] == objective.source["data"]
     value = study.best_model().evaluate(data, "validation")["balanced_accuracy"]
-    assert json.loads(said.out)["value"] == study.best_value == pytest.approx(value)
+    assert json.loads(said.out)["value"] == study.winner.value == pytest.approx(value)
 
 
 def test_a_run_under_a_schedule_goes_on_in_python(here, capsys):
@@ -86,12 +86,13 @@ def test_a_run_under_a_schedule_goes_on_in_python(here, capsys):
         'learning_rate = {type = "float", low = 1e-3, high = 1e-1, log = true}\n'
     )
     run = ("run", "table.csv", "--target", "kind", "--space", "space.toml", "--trials", 9, "--max-epochs", 9)
-    few = ("--budget", 13, "--seed", 1, "--jobs", 1, "--backend", "threading")
+    few = ("--strategy", "halving", "--budget", 13, "--seed", 1, "--jobs", 1, "--backend", "threading")
     assert command_here(capsys, *run, *few).code == 0
     resumed = load_study("table").optimize(budget=1000)
     whole = create_study(
         space=Space(schedule=Choice("cosine"), learning_rate=Float(1e-3, 1e-1, log=True)),
         objective=NetworkObjective("table.csv", target="kind"),
+        strategy="halving",
         max_epochs=9,
         seed=1,
         storage=None,

@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from hpo import Float, Space, create_study
 from hpo.cli.main import app
 
-ASKED = ("run", "iris", "--trials", 6, "--max-epochs", 3, "--jobs", 1, "--seed", 5)
+ASKED = ("run", "iris", "--strategy", "halving", "--trials", 6, "--max-epochs", 3, "--jobs", 1, "--seed", 5)
 LISTINGS = {
     "list": ("list",),
     "show": ("show", "iris"),
@@ -20,6 +20,7 @@ LISTINGS = {
     "trials": ("trials", "iris"),
     "one trial": ("trials", "iris", "--trial", 0),
     "curves": ("curves", "iris"),
+    "why": ("why", "iris", 0),
     "sql": ("sql", "SELECT * FROM iris_trials"),
     "strategies": ("strategies",),
 }
@@ -106,7 +107,7 @@ def test_listings_in_every_format(hpo, listing):
 
 def test_every_listing_is_tested():
     """All commands but those that act have a --format, and are in the list above."""
-    acting = {"run", "resume", "predict"}
+    acting = {"run", "resume", "confirm", "record", "replay", "predict"}
     assert {command.name for command in app.registered_commands} - acting == {line[0] for line in LISTINGS.values()}
 
 
@@ -130,8 +131,10 @@ def test_the_best_are_the_best(hpo):
     best = json.loads(hpo("best", "iris", "-f", "json").out)
     (study,) = json.loads(hpo("list", "-f", "json").out)
     (top,) = json.loads(hpo("sql", "SELECT max(value) AS value FROM iris_trials", "-f", "json").out)
-    assert values[0] == best["value"] == study["best_value"] == top["value"]
-    assert (best["trial"], best["params"]) == (ranked[0]["number"], ranked[0]["params"])
+    assert values[0] == study["best_value"] == top["value"]
+    by_number = {record["number"]: record for record in json.loads(hpo("trials", "iris", "-f", "json").out)}
+    winner = by_number[best["confirmed"][0]["trial"]]
+    assert (best["trial"], best["params"], best["value"]) == (winner["number"], winner["params"], winner["value"])
 
 
 def test_trials_can_be_chosen(hpo, here):
@@ -265,10 +268,10 @@ def test_help_is_quick_and_light(tmp_path):
     assert done.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("name", ["", *sorted(command.name for command in app.registered_commands)])
-def test_every_command_has_help(capsys, name):
+@pytest.mark.parametrize("line", ["", *sorted(command.name for command in app.registered_commands), "db", "db upgrade"])
+def test_every_command_has_help(capsys, line):
     """`--help` describes every command and exits with 0."""
-    said = command_here(capsys, *([name] if name else []), "--help")
+    said = command_here(capsys, *line.split(), "--help")
     assert said.code == 0
     assert "Usage:" in said.out
 

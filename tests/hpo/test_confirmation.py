@@ -13,10 +13,8 @@ from scipy import stats
 from searches import SPACE, searched
 
 import hpo
-from hpo.confirmation import confirmed, fresh_seed, leaders
+from hpo.confirmation import fresh_seed, leaders
 from storage.confirmations import read_repeats
-
-MAIN = os.getpid()
 
 
 class Noisy:
@@ -56,15 +54,6 @@ class Failing(Noisy):
         fresh = self.seed not in self.searching
         if fresh and self.epoch == 1 and (self.seed % 3 == 0 or self.x > 0.75):
             raise FloatingPointError("it diverged")
-        return super().train_epoch()
-
-
-class Deadly(Noisy):
-    """It takes its process along, where that is not the test's own."""
-
-    def train_epoch(self) -> dict[str, float]:
-        if os.getpid() != MAIN:
-            os._exit(1)
         return super().train_epoch()
 
 
@@ -284,8 +273,16 @@ def test_what_cannot_be_confirmed_says_why() -> None:
 
 def test_a_process_that_dies_is_an_error_that_says_so() -> None:
     """A training that takes its process along is told with what to do; nothing hangs."""
+    here = os.getpid()
+
+    class Deadly(Noisy):
+        def train_epoch(self) -> dict[str, float]:
+            if os.getpid() != here:
+                os._exit(1)
+            return super().train_epoch()
+
     study = noisy(Deadly)
-    with pytest.raises(hpo.WorkerError, match="has died, .*one worker .* shows where"):
+    with pytest.raises(hpo.WorkerError, match=r"has died, .*one worker .* shows where"):
         study.confirm(2, 2, n_jobs=2)
     assert study.confirm(2, 2)[0].failed == 0
 
@@ -296,7 +293,14 @@ def test_the_view_tells_what_was_confirmed() -> None:
     found = study.confirm(4, 5)
     query = "SELECT trial, searched, repeats, mean, lowest, highest, failed FROM confirmed WHERE study = 'study'"
     expected = {
-        each.trial: (each.value, len(each.values), each.mean, min(each.values, default=None), max(each.values, default=None), each.failed)
+        each.trial: (
+            each.value,
+            len(each.values),
+            each.mean,
+            min(each.values, default=None),
+            max(each.values, default=None),
+            each.failed,
+        )
         for each in found
     }
     told = {trial: rest for trial, *rest in rows(study.database.path, query)}
@@ -311,7 +315,7 @@ def test_a_discarded_trial_is_confirmed_no_more() -> None:
     study = noisy()
     first, second, *_ = study.confirm(3, 3)
     change(study, f"UPDATE trials SET state = 'discarded' WHERE number = {first.trial}")
-    assert [each.trial for each in study.confirmed][0] == second.trial
+    assert study.confirmed[0].trial == second.trial
     assert study.winner.number == second.trial
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from strategies import Exhausted, History, Resume, Start, State, Stop, Trial, Wait
+from strategies import Exhausted, History, Resume, Start, State, Stop, Trial, Wait, told
 
 STEPS = 20_000
 
@@ -76,7 +76,7 @@ class Search:
         again = self.strategy.searcher.propose(number, history, np.random.default_rng((1, number)))
         assert repr(proposal) == repr(again), "the same history and generator gave other params"
         assert repr(history) == before, "a proposal changed the history"
-        json.dumps(proposal.reason, allow_nan=False)
+        _text(proposal.reason)
         if start.params:
             params = self.space.complete(start.params, proposal.params, np.random.default_rng((1, number, 3)))
             return replace(start, params=params)
@@ -101,7 +101,7 @@ class Search:
             assert self.trials[number].state is State.PAUSED
             self._put(number, state=State.RUNNING, rung=decision.rung)
         assert self.trials[number].epochs < decision.until <= self.max_epochs
-        self.log.append((number, decision.until, json.dumps(decision.reason, allow_nan=False, sort_keys=True)))
+        self.log.append((number, decision.until, _text(decision.reason)))
         self.running[number] = decision.until
 
     def _train(self, number):
@@ -115,7 +115,7 @@ class Search:
             stop = self.strategy.stopper and self.strategy.stopper.verdict(trial, self.history)
             if stop:
                 assert stop.trial == number
-                json.dumps(stop.reason, allow_nan=False)
+                _text(stop.reason)
                 self._put(number, state=State.STOPPED)
                 return
         self._put(number, state=State.COMPLETE if until == self.max_epochs else State.PAUSED)
@@ -123,3 +123,7 @@ class Search:
     def _put(self, number, **changes):
         self.trials[number] = replace(self.trials[number], **changes)
         return self.trials[number]
+
+
+def _text(reason):
+    return json.dumps(told(reason, 1), allow_nan=False, sort_keys=True)

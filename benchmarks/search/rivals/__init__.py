@@ -1,6 +1,8 @@
 """Other people's searches, each with its defaults and in its own idiom.
 
-A rival takes the space, what to call, how often, and a seed.
+A rival takes the space, what evaluates the points it proposes, a seed, and how often. On a recorded table not what it
+proposes is evaluated but the nearest row that it has not had: so it gets the point back together with the value, and
+learns from that one. On a function the two are the same.
 """
 
 from collections.abc import Callable
@@ -10,7 +12,12 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from search.runs import EVALUATIONS, Objective
-from strategies import Space
+from search.tables import Untried
+from strategies import Params, Space
+from strategies.recorded import RecordedSpace
+
+Evaluate = Callable[[Params], tuple[Params, float]]
+"""Takes a proposal; returns the point that was evaluated for it, and its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,23 @@ class Rival:
         return f"{self.package} {version(self.package)}"
 
     def on(self, space: Space, seed: int) -> Callable[[Objective], None]:
-        """Return its search of `space`. Where only some points can be tried, its own count as the nearest of these."""
+        """Return its search of `space`."""
         search = getattr(import_module(f"search.rivals.{self.module}"), self.search)
+        return lambda objective: search(space, _evaluate(space, objective), seed, EVALUATIONS)
 
-        def started(objective: Objective) -> None:
-            search(space, lambda params: objective(space.decode(space.encode(params))), seed, EVALUATIONS)
 
-        return started
+def _evaluate(space: Space, objective: Objective) -> Evaluate:
+    untried = Untried(space) if isinstance(space, RecordedSpace) else None
+
+    def evaluate(params: Params) -> tuple[Params, float]:
+        point = untried.take(params) if untried else params
+        return point, objective(space.decode(space.encode(point)))
+
+    return evaluate
 
 
 PROVIDES = {"scikit-optimize": "skopt"}
-MANY, FEW = 20, 5  # seeds: few for those that take half a second a decision
+MANY, FEW = 20, 5  # seeds: few for those that take a tenth of a second a decision or more
 
 RIVALS = (
     Rival("Hyperopt TPE", "hyperopt", "hyperopt_tpe", "tpe", MANY),

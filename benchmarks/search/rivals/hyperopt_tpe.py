@@ -1,4 +1,7 @@
-"""Hyperopt: its tree-structured Parzen estimator, in a space of choices within choices."""
+"""Hyperopt: its tree-structured Parzen estimator, in a space of choices within choices.
+
+A point that was evaluated instead of the one proposed replaces it in the trial's document, which is all it learns from.
+"""
 
 from math import log
 from typing import Any
@@ -6,17 +9,29 @@ from typing import Any
 import hyperopt
 import numpy as np
 from hyperopt import hp
-from hyperopt.pyll import scope
+from hyperopt.pyll import rec_eval, scope
 
-from search.runs import Objective
-from strategies import Choice, Float, Parameter, Params, Space
+from search.rivals import Evaluate
+from strategies import Choice, Float, Parameter, Params, Space, Value
 
 
-def tpe(space: Space, objective: Objective, seed: int, evaluations: int) -> None:
+def tpe(space: Space, evaluate: Evaluate, seed: int, evaluations: int) -> None:
     """Search with `tpe.suggest`."""
     tree = _Tree(space)
+
+    @hyperopt.fmin_pass_expr_memo_ctrl
+    def loss(expr: Any, memo: Any, ctrl: hyperopt.Ctrl) -> float:
+        proposed = _point(rec_eval(expr, memo=memo), space)
+        evaluated, value = evaluate(proposed)
+        if evaluated != proposed:
+            trial = ctrl.current_trial
+            found = {name: tree.found(name, evaluated[name]) for name in evaluated}
+            trial["misc"]["vals"] = {name: [found[name]] if name in found else [] for name in space.parameters}
+            trial["misc"]["idxs"] = {name: [trial["tid"]] if name in found else [] for name in space.parameters}
+        return value
+
     hyperopt.fmin(
-        lambda found: objective(_point(found, space)),
+        loss,
         [tree.node(name) for name in space.parameters if not space.conditions[name]],
         algo=hyperopt.tpe.suggest,
         max_evals=evaluations,
@@ -38,11 +53,8 @@ class _Tree:
 
     def node(self, name: str) -> Any:
         if name not in self._nodes:
-            parameter = self._space.parameters[name]
-            beneath = {
-                child: wanted for child, each in self._space.conditions.items() for up, wanted in each if up == name
-            }
-            if isinstance(parameter, Choice) or beneath:
+            parameter, beneath = self._space.parameters[name], self._beneath(name)
+            if self._is_choice(name):
                 values = parameter.levels(None)
                 self._nodes[name] = hp.choice(
                     name,
@@ -54,6 +66,16 @@ class _Tree:
             else:
                 self._nodes[name] = (name, _number(name, parameter), [])
         return self._nodes[name]
+
+    def found(self, name: str, value: Value) -> Value:
+        """Return a parameter's value as a trial's document has it: a choice by its index."""
+        return list(self._space.parameters[name].levels(None)).index(value) if self._is_choice(name) else value
+
+    def _beneath(self, name: str) -> dict[str, tuple[Value, ...]]:
+        return {child: wanted for child, each in self._space.conditions.items() for up, wanted in each if up == name}
+
+    def _is_choice(self, name: str) -> bool:
+        return isinstance(self._space.parameters[name], Choice) or bool(self._beneath(name))
 
 
 def _number(name: str, parameter: Parameter) -> Any:

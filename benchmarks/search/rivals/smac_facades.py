@@ -1,9 +1,12 @@
 """SMAC: a random forest (its facade for hyperparameters) and a Gaussian process (its facade for black boxes).
 
-Told that the objective is deterministic, as all others assume: it evaluates no point twice.
+Told that the objective is deterministic, as all others assume: it evaluates no point twice. Proposals come from its
+intensifier, where the facade's `ask` takes them too; but that notes each as running, and one in place of which another
+point was evaluated, and told, would run for ever. A run repeats under the same PYTHONHASHSEED only.
 """
 
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 from ConfigSpace import (
@@ -17,28 +20,23 @@ from ConfigSpace import (
 )
 from ConfigSpace.hyperparameters import Hyperparameter
 from smac import BlackBoxFacade, HyperparameterOptimizationFacade, Scenario
+from smac.runhistory import TrialInfo, TrialValue
 
-from search.runs import Objective
-from strategies import Choice, Float, Parameter, Space, Value
+from search.rivals import Evaluate
+from strategies import Choice, Float, Parameter, Params, Space, Value
 
 
-def random_forest(space: Space, objective: Objective, seed: int, evaluations: int) -> None:
+def random_forest(space: Space, evaluate: Evaluate, seed: int, evaluations: int) -> None:
     """Search with `HyperparameterOptimizationFacade`."""
-    _optimize(HyperparameterOptimizationFacade, space, objective, seed, evaluations)
+    _optimize(HyperparameterOptimizationFacade, space, evaluate, seed, evaluations)
 
 
-def gaussian_process(space: Space, objective: Objective, seed: int, evaluations: int) -> None:
+def gaussian_process(space: Space, evaluate: Evaluate, seed: int, evaluations: int) -> None:
     """Search with `BlackBoxFacade`."""
-    _optimize(BlackBoxFacade, space, objective, seed, evaluations)
+    _optimize(BlackBoxFacade, space, evaluate, seed, evaluations)
 
 
-def _optimize(facade: type, space: Space, objective: Objective, seed: int, evaluations: int) -> None:
-    def loss(configuration: Configuration, seed: int = 0) -> float:  # noqa: ARG001 - it passes one, by this name
-        found = dict(configuration)
-        return objective(
-            {name: _plain(found[name], space.parameters[name]) for name in space.parameters if name in found}
-        )
-
+def _optimize(facade: type, space: Space, evaluate: Evaluate, seed: int, evaluations: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenario = Scenario(
             _configuration_space(space),
@@ -47,7 +45,17 @@ def _optimize(facade: type, space: Space, objective: Objective, seed: int, evalu
             n_trials=evaluations,
             seed=seed,
         )
-        facade(scenario, loss, logging_level=False, overwrite=True).optimize()
+        search = facade(scenario, logging_level=False, overwrite=True)
+        for trial in islice(search.intensifier, evaluations):
+            proposed = _point(trial.config, space)
+            evaluated, value = evaluate(proposed)
+            told = trial.config if evaluated == proposed else Configuration(scenario.configspace, values=evaluated)
+            search.tell(TrialInfo(told, seed=trial.seed), TrialValue(value))
+
+
+def _point(configuration: Configuration, space: Space) -> Params:
+    found = dict(configuration)
+    return {name: _plain(found[name], space.parameters[name]) for name in space.parameters if name in found}
 
 
 def _configuration_space(space: Space) -> ConfigurationSpace:
