@@ -91,22 +91,28 @@ if TYPE_CHECKING:
     from storage.queries import Overview as Overview
     from storage.queries import TrialRecord as TrialRecord
     from strategies import (
+        ASHA as ASHA,
+    )
+    from strategies import (
+        CMAES as CMAES,
+    )
+    from strategies import (
         DONE as DONE,
     )
     from strategies import (
-        WAIT as WAIT,
+        PASHA as PASHA,
     )
     from strategies import (
-        ASHA as ASHA,
+        TPE as TPE,
+    )
+    from strategies import (
+        WAIT as WAIT,
     )
     from strategies import (
         Budgeted as Budgeted,
     )
     from strategies import (
         BudgetedBandit as BudgetedBandit,
-    )
-    from strategies import (
-        CMAES as CMAES,
     )
     from strategies import (
         Choice as Choice,
@@ -158,9 +164,6 @@ if TYPE_CHECKING:
     )
     from strategies import (
         OneEpoch as OneEpoch,
-    )
-    from strategies import (
-        PASHA as PASHA,
     )
     from strategies import (
         Params as Params,
@@ -215,9 +218,6 @@ if TYPE_CHECKING:
     )
     from strategies import (
         SuccessiveHalving as SuccessiveHalving,
-    )
-    from strategies import (
-        TPE as TPE,
     )
     from strategies import (
         Threshold as Threshold,

@@ -1,7 +1,7 @@
 """A trial's story in sentences: every decision about it, with the reason that was stored when it was taken."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 from hpo.telling import Teller, shown
 

@@ -112,7 +112,7 @@ def test_what_a_strategy_of_one_s_own_needs_is_public(name: str) -> None:
     engine = {
         *("STRATEGIES", "Decision", "Done", "Entry", "Job", "Ledger", "Parameter", "Plan", "Planned", "Reason"),
         *("Tally", "Targets", "Value", "Wait", "find", "looks_back", "names", "plan_next", "table"),
-        *("job_rng", "told", "trial_rng", "trial_seed"),
+        *("job_rng", "told", "trial_rng", "trial_seed", "AUTO", "RULES", "Circumstances", "Rule", "choose"),
     }
     assert (name in hpo.__all__) is (name not in engine)
 

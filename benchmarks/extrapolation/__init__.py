@@ -1,0 +1,8 @@
+"""What `python benchmarks/extrapolation.py` measures: predictions of recorded curves, verdicts, and what these save.
+
+Everyone has one thread: BLAS chooses its threads when it loads, which is after this.
+"""
+
+import os
+
+os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
