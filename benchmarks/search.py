@@ -4,12 +4,12 @@
     python benchmarks/search.py --strategies tpe gp+median --problems branin digits --seeds 5
     python benchmarks/search.py --rivals            # the rivals' runs, as far as they are not kept yet
 
-Nothing is trained: the problems are functions with a known minimum, and the tables of recorded networks in `tables/`, of
-which the best row is looked for. Everyone has their defaults. Ours run anew each time; the rivals take hours, so that
-their runs are kept in `search/rivals.json`. `--rivals` makes what is missing, in an environment that has their libraries
-(optuna with torch, hyperopt, smac, scikit-optimize) and this package. It can be interrupted at any time. Of those that
-take a tenth of a second a decision there are fewer runs than of others: the column `runs` says how many. Runs with
-another release of a library, or on a problem that has changed, are made anew.
+Nothing is trained: the problems are functions with a known minimum, and the recorded networks of `tables/`, of which
+the best is looked for. Everyone has their defaults. Ours run anew each time; the rivals take hours, so that their runs
+are kept in `search/rivals.json`. `--rivals` makes what is missing, in an environment that has their libraries (optuna
+with torch, hyperopt, smac, scikit-optimize) and this package. It can be interrupted at any time. Of those that take a
+tenth of a second a decision there are fewer runs than of others: the column `runs` says how many. Runs with another
+release of a library, or on a problem that has changed, are made anew.
 """
 
 import argparse

@@ -52,8 +52,11 @@ class Asking:
 
     def ask(self) -> AskedTrial:
         """Return a trial to evaluate. Raises Exhausted, or SettingError when another has to be told first."""
+        from threadpoolctl import threadpool_limits
+
         dead = list_dead(self._database, self._study.id, but_by=self._worker.launcher)
-        exchange = self._worklist.exchange((), Wanted(), dead)
+        with threadpool_limits(1):  # as a worker decides: BLAS on several threads may round otherwise
+            exchange = self._worklist.exchange((), Wanted(), dead)
         if exchange.complete:
             raise Exhausted(f"the study {self._study.spec.name!r} is complete: there is nothing left to ask for")
         if not exchange.claims:

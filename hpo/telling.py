@@ -109,15 +109,19 @@ class Teller:
     def _proposed(self, reason: _Reason, *, by: str) -> str:
         """Tell what a model thought of the point that it proposed."""
         told = f"Its hyperparameters were proposed by {by}"
+        if reason.has("place of"):
+            told += f", as point {reason.take('place')} of {reason.take('of')}"
         if "generation" in reason:
             told += f" for its generation {reason.take('generation')}"
         if reason.has("rival donors"):
-            told += f", made from trials {_listed(reason.take('donors'))} to take the place of trial {reason.take('rival')}"
+            told += (
+                f", made from trials {_listed(reason.take('donors'))} to take the place of trial {reason.take('rival')}"
+            )
         if "predicted" in reason:
             told += f", which expected {self._prediction(reason)} there"
         if reason.has("probability basket"):
-            share = f"{reason.take('probability'):.1%}"
-            told += f" and saw a chance of {share} that it ends the best of {reason.take('basket')} candidates"
+            chance = f"{reason.take('probability'):.1%}"
+            told += f" and saw a chance of {chance} {_best_of(reason.take('basket'))}"
         elif "probability" in reason:
             told += f" and saw a chance of {reason.take('probability'):.1%} to beat the best then"
             told += f", {shown(reason.take('incumbent'))}" if "incumbent" in reason else ""
@@ -156,6 +160,8 @@ class Teller:
     def _ranked(self, reason: _Reason, epochs: int) -> list[str]:
         """Tell a rank among others, and what it was worth."""
         at = f" at epoch {reason.take('epochs')}" if "epochs" in reason else ""
+        if at and at != f" at epoch {epochs}" and "promoted" not in reason:  # an heir counts its forebears' epochs
+            at += " of its lineage"
         if "steps" in reason:
             at = f" after {_epochs(epochs)}, with {_counted(reason.take('steps'), 'step')}"
         told = [f"it ranked {reason.take('rank')} of {reason.take('of')}{at}"]
@@ -163,7 +169,8 @@ class Teller:
             count = reason.take("promoted")
             go_on = "none of them goes on" if not count else f"{count} of them go{'es' if count == 1 else ''} on"
             last = reason.take("cut_off")
-            told.append(go_on if last is None else f"{go_on}, the last with {self._metric} {shown(last)}")
+            which = "" if count == 1 else "the last "
+            told.append(go_on if last is None else f"{go_on}, {which}with {self._metric} {shown(last)}")
         if "rivals" in reason and (rivals := reason.take("rivals")):
             told.append(f"next to it {'is trial' if len(rivals) == 1 else 'are trials'} {_listed(rivals)}")
         if "overtakes" in reason:
@@ -179,7 +186,7 @@ class Teller:
         whose = f" of trial {reason.take('incumbent_trial')}" if "incumbent_trial" in reason else ""
         best = f"the best then, {shown(reason.take('incumbent'))}{whose}" if "incumbent" in reason else "the best then"
         if "probability" in reason:
-            rivals = f"to be the best of {reason.take('basket')} candidates" if "basket" in reason else f"to beat {best}"
+            rivals = _best_of(reason.take("basket")) if "basket" in reason else f"to beat {best}"
             told += f", and {rivals}, with a chance of {reason.take('probability'):.1%}"
         if "threshold" in reason:
             told += f", less than the {reason.take('threshold'):.1%} that keep a trial"
@@ -214,6 +221,10 @@ def _place(reason: _Reason) -> str:
     if reason.has("place of"):
         return f", as number {reason.take('place')} of {reason.take('of')}"
     return ""
+
+
+def _best_of(candidates: int) -> str:
+    return f"to be the best of {_counted(candidates, 'candidate')}"
 
 
 def shown(value: Any) -> str:

@@ -1,7 +1,8 @@
 """`auto`: the strategy that the circumstances ask for, by rules that a person can read.
 
-The lecture's advice made concrete: very few trainings leave nothing to learn from, so spread them; few and long ones are
-worth stopping early; a moderate number is what Bayesian search is for; of very many, even simple methods find the best.
+The lecture's advice made concrete: very few trainings leave nothing to learn from, so spread them; few and long ones
+are worth stopping early; a moderate number is what Bayesian search is for; of very many, even simple methods find the
+best.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,9 @@ FEW: Final = 10
 
 MANY: Final = 300
 """Trials from which on a Gaussian process is too slow for what it gains."""
+
+RUNGS_FROM: Final = 3
+"""Epochs from which on a trial has an early part that tells of the rest."""
 
 QUICK: Final = 0.01
 """Seconds of a trial below which deciding by a Gaussian process takes longer than trying."""
@@ -61,7 +65,7 @@ class Circumstances:
     @property
     def has_rungs(self) -> bool:
         """Whether trials are long enough for poor ones to be found out early."""
-        return self.max_epochs >= 3
+        return self.max_epochs >= RUNGS_FROM
 
     @property
     def is_quick(self) -> bool:
@@ -78,18 +82,23 @@ class Rule:
     why: str
     applies: Callable[[Circumstances], bool]
 
+    @property
+    def reason(self) -> str:
+        """Why, of no search in particular."""
+        return self.why.format(size="so few", trials="so many", max_epochs="so many")
+
 
 RULES: Final = (
     Rule(
         "the space has no more points than trials may start",
         "grid",
-        "the space has only {size:.0f} points, so that each can be tried",
+        "the space has {size} points, so that each can be tried",
         lambda seen: seen.size <= seen.trials and seen.size < MANY,
     ),
     Rule(
         "fewer than 10 trials",
         "sobol",
-        "{trials:.0f} trials are too few to learn from, so they are spread evenly",
+        "{trials} trials are too few to learn from, so they are spread evenly",
         lambda seen: seen.trials < FEW,
     ),
     Rule(
@@ -114,8 +123,8 @@ RULES: Final = (
     Rule(
         "10 to 300 trials of one value each",
         "bayes",
-        "{trials:.0f} trials are what Bayesian search makes the most of",
-        lambda seen: True,
+        "{trials} trials are what Bayesian search makes the most of",
+        lambda _: True,
     ),
 )
 """In order: the first that applies decides."""
@@ -124,5 +133,5 @@ RULES: Final = (
 def choose(seen: Circumstances) -> tuple[Strategy, str]:
     """Return the strategy that the circumstances ask for, and a sentence that says why."""
     rule = next(rule for rule in RULES if rule.applies(seen))
-    why = rule.why.format(size=seen.size, trials=seen.trials, max_epochs=seen.max_epochs)
+    why = rule.why.format(size=f"{seen.size:,.0f}", trials=f"{seen.trials:,.0f}", max_epochs=f"{seen.max_epochs:,}")
     return parse_strategy(rule.strategy), f"{rule.strategy}, as {why}"

@@ -1,4 +1,4 @@
-"""Strategies of several parts that have a name of their own: a searcher and a scheduler, made for each other."""
+"""Strategies with a name of their own: parts that are made for each other, and the best of their kind."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,18 +6,20 @@ from typing import Final
 
 from strategies.base import Scheduler, Searcher, Stopper
 from strategies.schedulers.hyperband import Hyperband
+from strategies.searchers.gp import GaussianProcess
 from strategies.searchers.tpe import TPE
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named combination of parts."""
+    """A named part, or combination of parts."""
 
     summary: str
     make: Callable[[], tuple[Searcher | Scheduler | Stopper, ...]]
 
 
 PRESETS: Final[Mapping[str, Preset]] = {
+    "bayes": Preset("The best Bayesian search there is here: the Gaussian process.", lambda: (GaussianProcess(),)),
     "bohb": Preset(
         "TPE within Hyperband: learns from the longest trials what to try next.", lambda: (TPE.bohb(), Hyperband())
     ),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
+from time import process_time
 from typing import Protocol
 
 from training.rounds import Ratio, Times, ratio
@@ -14,6 +15,7 @@ from decisions.problem import FLOATS, MIXED, SPACES, observed
 from strategies import STRATEGIES, Scheduler, Searcher, Space, StrategyError
 
 MAX_EPOCHS = 27
+PATIENCE = 20.0  # seconds
 CURVE_EPOCHS = 20
 
 
@@ -139,11 +141,15 @@ def quick_components() -> list[str]:
 
 
 def decided(name: str, trials: int, workers: int, decisions: int) -> Decided:
-    """Let a search run until it has so many trials, and time the decisions that follow."""
+    """Let a search run until it has so many trials, and time the decisions that follow.
+
+    One that has not got there after PATIENCE is timed where it is.
+    """
     kind = "searcher" if issubclass(STRATEGIES[name], Searcher) else "scheduler"
     try:
         search = Search(name, MIXED, MAX_EPOCHS, 2 * trials, workers)
-        while search.ledger.n_trials < trials:
+        until = process_time() + PATIENCE
+        while search.ledger.n_trials < trials and process_time() < until:
             search.step()
         seconds = sorted(search.step() for _ in range(decisions))
     except (StrategyError, RuntimeError) as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from decisions.measured import Decided, Duel, Growth
+from decisions.measured import PATIENCE, Decided, Duel, Growth
 
 TOLERANCE = 1.15  # of what grows no faster than the arithmetic, on a noisy machine
 MOST = 1.0  # milliseconds of a decision in a long search
@@ -32,6 +32,7 @@ def print_decided(decisions: Sequence[Decided], workers: int) -> None:
     """Print a line for each component, the slowest first; mark those above the bar."""
     side = "one worker" if workers == 1 else f"{workers} workers"
     print(f"\nA decision of a running search, {side}, the engine included: CPU milliseconds")
+    print(f"  (with fewer trials than the others: where it was after {PATIENCE:g} s)")
     print(f"  {'':20}{'':11}{'trials':>7}{'median':>9}{'95 % below':>12}")
     for one in sorted(decisions, key=lambda each: -each.median):
         if one.excuse:

@@ -1,7 +1,8 @@
 """Recorded tables: networks that were trained in full before, so that a search of them trains none.
 
 A **table** holds drawn configurations of a network on a data set, each with its learning curve. What counts is the best
-value of that curve. Only its rows can be evaluated, and `Untried` makes that fair to who does not know of rows.
+value of that curve; where training failed, the highest loss of the table, as not everyone takes infinity. Only its rows
+can be evaluated, and `Untried` makes that fair to who does not know of rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ def tables() -> Iterator[Problem]:
     """Yield a problem for each table that is there, by name."""
     for path in sorted(FOLDER.glob("*.npz")):
         recording = load_recording(path).recording()
-        losses = [rounded(min(curve, default=inf)) for curve in recording.curves]
+        losses = _losses(recording.curves)
         space = RecordedSpace(recording.space, recording.rows)
         yield Problem(path.stem, space, partial(_loss, space, losses), best=min(losses))
 
@@ -43,6 +44,12 @@ class Untried:
         nearest = int(np.argmin(np.where(self._is_free, apart, inf)))
         self._is_free[nearest] = False
         return self._space.rows[nearest]
+
+
+def _losses(curves: Sequence[tuple[float, ...]]) -> list[float]:
+    values = [inf if inf in curve else rounded(min(curve, default=inf)) for curve in curves]
+    highest = max(value for value in values if value < inf)
+    return [min(value, highest) for value in values]
 
 
 def _loss(space: RecordedSpace, losses: Sequence[float], params: Params) -> float:

@@ -40,6 +40,7 @@ def _facts(study: "Study", seen: "Overview") -> dict[str, Any]:
         "state": seen.state,
         "objective": spec.objective.get("shown"),
         "strategy": spec.strategy.name,
+        "chosen": spec.chosen,
         "metric": spec.metric,
         "direction": spec.direction,
         "seed": spec.seed,
@@ -69,6 +70,8 @@ def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
     total = "" if targets.n_trials is None else f" of {targets.n_trials:,}"
     epochs = "" if targets.budget is None else f" of {targets.budget:,}"
     say(f"state      {seen.state}; {facts['strategy']}, seed {facts['seed']}")
+    if study.spec.chosen is not None:
+        say(f"auto       {study.spec.chosen}", soft_wrap=True)
     say(f"trials     {seen.trials:,}{total}{f' ({states_in_words(seen)})' if seen.trials else ''}")
     say(f"epochs     {seen.epochs:,}{epochs}, at most {targets.max_epochs:,} a trial")
     if seen.best is not None:

@@ -1,7 +1,9 @@
 """Expected improvement on a log scale (Ament et al., "Unexpected improvements to expected improvement", 2023).
 
 Improvement is downwards, below `best`. Where expected improvement itself rounds to zero, and its gradient with it, its
-logarithm still tells which way to go.
+logarithm still tells which way to go. Where values are noisy, it is worth as much less as they would tell little new
+("augmented" expected improvement: Huang, Allen, Notz & Zeng, "Global optimization of stochastic black-box systems via
+sequential kriging meta-models", J. Global Optimization 34, 2006), or a search would stay where it has been.
 """
 
 from dataclasses import dataclass
@@ -32,21 +34,24 @@ class LogImprovement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Acquisition:
-    """The log of the improvement upon `best` that a posterior expects, as a function of features (m, f)."""
+    """The log of the augmented improvement upon `best` that a posterior expects, as a function of features (m, f)."""
 
     posterior: "Posterior"
     best: float
 
     def __call__(self, features: Array) -> Array:
         """Return its values, shape (m,)."""
-        return log_improvement(*self.posterior.predict(features), self.best).value
+        mean, deviation = self.posterior.predict(features)
+        improvement = log_h((self.best - mean) / deviation) + np.log(deviation)
+        return np.asarray(improvement + log_novelty(deviation, self.posterior.noise)[0])
 
     def slopes(self, features: Array) -> tuple[Array, Array]:
         """Return its values, shape (m,), and its gradients, shape (m, f)."""
         mean, deviation, mean_slopes, deviation_slopes = self.posterior.slopes(features)
         improvement = log_improvement(mean, deviation, self.best)
-        by_mean, by_deviation = improvement.by_mean[:, None], improvement.by_deviation[:, None]
-        return improvement.value, by_mean * mean_slopes + by_deviation * deviation_slopes
+        novelty, by_deviation = log_novelty(deviation, self.posterior.noise)
+        by_deviation = (improvement.by_deviation + by_deviation)[:, None]
+        return improvement.value + novelty, improvement.by_mean[:, None] * mean_slopes + by_deviation * deviation_slopes
 
 
 def log_improvement(mean: Array, deviation: Array, best: float) -> LogImprovement:
@@ -54,6 +59,17 @@ def log_improvement(mean: Array, deviation: Array, best: float) -> LogImprovemen
     z = (best - mean) / deviation
     mass, density = _ratios(z)
     return LogImprovement(log_h(z) + np.log(deviation), -mass / deviation, density / deviation)
+
+
+def log_novelty(deviation: Array, noise: float) -> tuple[Array, Array]:
+    """Return log(1 - √(noise / (deviation² + noise))), shape (m,), and its derivative by the deviation.
+
+    That is the factor of augmented improvement; `noise` is the variance of an observation.
+    """
+    sigma = sqrt(noise)
+    total = np.hypot(deviation, sigma)
+    value = 2 * np.log(deviation) - np.log(total) - np.log(total + sigma)
+    return value, 2 / deviation - deviation / total**2 - deviation / (total * (total + sigma))
 
 
 def log_h(z: Array) -> Array:

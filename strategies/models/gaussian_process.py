@@ -89,7 +89,7 @@ def _mode(points: Array, values: Array, groups: Groups) -> Array:
 
     likelihood = Likelihood(points, values, groups)
     start = likelihood.middles if len(values) <= _MANY else _mode(points[::2], values[::2], groups)
-    options = {"maxiter": 100, "gtol": 1e-2, "ftol": 1e-6, "maxcor": 15}
+    options = {"maxiter": 100, "gtol": 1e-2, "ftol": 1e-5, "maxcor": 15}
     found = minimize(likelihood, start, jac=True, method="L-BFGS-B", bounds=likelihood.bounds, options=options)
     return np.asarray(found.x)
 

@@ -16,7 +16,8 @@ Array = NDArray[np.float64]
 _ANYWHERE: Final = 400  # candidates
 _NEARBY: Final = 200  # candidates
 _STARTS: Final = 6
-_STEPS: Final = 30
+_RUNNERS_UP: Final = 50  # candidates that are returned as well: the highest may be taken already
+_STEPS: Final = 20
 _ROUNDS: Final = 5
 _RENEWED: Final = 0.15  # of the coordinates
 _WORTH: Final = 1e-6  # what a round must gain for there to be another
@@ -25,15 +26,15 @@ _WORTH: Final = 1e-6  # what a round must gain for there to be another
 def summits(acquisition: "Acquisition", features: "Features", incumbents: Array, rng: np.random.Generator) -> Array:
     """Return points where `acquisition` is high, as settled coordinates (m, d), no two of them equal.
 
-    The best of the candidates, half of them drawn anywhere and half near the `incumbents` (k, d), are climbed from with
-    integers let loose; from where that ends, the best neighbours in one choice or integer are, until none is higher.
+    The best of the candidates, drawn anywhere and near the `incumbents` (k, d), are climbed from with integers let loose;
+    from where that ends, the best neighbours in one choice or integer are, until none is higher.
     """
     anywhere = rng.random((_ANYWHERE, incumbents.shape[1]))
     candidates = features.settle(np.vstack([anywhere, _around(incumbents, rng)]))
     order = np.argsort(-acquisition(features(candidates)), kind="stable")
     far, near = order[order < _ANYWHERE], order[order >= _ANYWHERE]
     starts = candidates[np.append(far[: _STARTS // 2], near[: _STARTS // 2])]
-    found = [candidates, features.settle(_climbed(acquisition, features, starts, features.ordered))]
+    found = [candidates[order[:_RUNNERS_UP]], features.settle(_climbed(acquisition, features, starts, features.ordered))]
     for _ in range(_ROUNDS):
         heights = acquisition(features(found[-1]))
         top, height = found[-1][np.argmax(heights)], heights.max()

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from strategies.space import Space
     from strategies.trial import History, Value
+
+_LARGEST: Final = 1e300
+"""Beyond it differences overflow."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,6 @@ def _quanta(history: "History") -> int:
 
 def _spread(values: "Sequence[float]") -> float:
     """Return the interquartile range of the finite values; 0 for none."""
-    finite = [value for value in values if isfinite(value)]
+    finite = [min(max(value, -_LARGEST), _LARGEST) for value in values if isfinite(value)]
     low, high = np.percentile(finite, [25, 75]) if finite else (0.0, 0.0)
     return float(high - low)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PAIRED: Final = 64
 """Trials of a rung, from the best, that are compared in pairs: their number bounds what a decision costs."""
+_LARGEST: Final = 1e300
+"""Beyond it differences overflow."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def _settled(found: Standings, rung: int) -> bool:
     """Tell whether the trials that have values at a rung rank there as in the rung below."""
     if rung not in found.drawn:
         epochs, before = found.levels[rung], found.levels[rung - 1]
-        curves = [found.curve(number)[:epochs] for value, number in found.rankings[rung] if isfinite(value)]
-        tolerance = criss_cross(np.array(curves[:_PAIRED])) if len(curves) > 1 else 0.0
-        found.drawn[rung] = agree([curve[-1] for curve in curves], [curve[before - 1] for curve in curves], tolerance)
+        rows = [found.curve(number)[:epochs] for value, number in found.rankings[rung] if isfinite(value)]
+        curves = np.array(rows).reshape(-1, epochs).clip(-_LARGEST, _LARGEST)
+        tolerance = criss_cross(curves[:_PAIRED]) if len(curves) > 1 else 0.0
+        found.drawn[rung] = agree(curves[:, -1].tolist(), curves[:, before - 1].tolist(), tolerance)
     return bool(found.drawn[rung])

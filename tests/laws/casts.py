@@ -81,7 +81,8 @@ TUNED = [
 ]
 """Settings that the defaults do not reach in short searches, or not in short time."""
 
-SLOW = {"gp", "skopt", "freeze-thaw", "curves"}
+_SLOW = {"gp", "skopt", "freeze-thaw", "curves"}
+SLOW = _SLOW | {name for name in PRESETS if _SLOW & set(parse_strategy(name).name.split("+"))}
 """What takes more than some milliseconds to decide: tried in fewer and shorter searches, and in its own right only."""
 
 NAMES = [*STRATEGIES, *PRESETS]
@@ -103,7 +104,9 @@ def strategies_with(draw, name, *, only=tuple(STRATEGIES)):
     others = parts([other for other in only if other not in SLOW])
 
     def part(base):
-        return st.sampled_from(mine if isinstance(mine[0], base) else [each for each in others if isinstance(each, base)])
+        return st.sampled_from(
+            mine if isinstance(mine[0], base) else [each for each in others if isinstance(each, base)]
+        )
 
     stopper = part(Stopper) if isinstance(mine[0], Stopper) else st.none() | part(Stopper)
     return Strategy(draw(part(Searcher)), draw(part(Scheduler)), draw(stopper))
@@ -111,7 +114,7 @@ def strategies_with(draw, name, *, only=tuple(STRATEGIES)):
 
 def trials_of(name, most):
     """How many trials a search has: at most so many, but of the slow ones a few."""
-    return st.integers(4, 9) if name in SLOW else st.integers(0, most)
+    return st.integers(6, 9) if name in SLOW else st.integers(0, most)
 
 
 @st.composite
@@ -135,7 +138,7 @@ def orders():
 horizons = st.sampled_from([1, 2, 3, 9, 10, 26, 27])
 
 
-def law(names=NAMES, *, examples=10, slow=2):
+def law(names=NAMES, *, examples=6, slow=2):
     """Check a law for every name on generated data: `check(name, data)`, so many times; the slow ones fewer times."""
 
     def generated(check):

@@ -119,4 +119,3 @@ class Study:
 
 def _text(reason):
     return json.dumps(told(reason, 1), allow_nan=False, sort_keys=True)
-

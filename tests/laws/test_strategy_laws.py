@@ -19,7 +19,7 @@ from strategies.presets import PRESETS
 LINE = Space(x=Float(0, 1, points=40))
 
 
-@law(examples=15, slow=3)
+@law(examples=10)
 def test_a_search_ends_within_its_bounds(name, data):
     """Under any strategy a search ends and leaves no trial open, within its trials, epochs and budget.
 

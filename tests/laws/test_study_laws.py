@@ -1,17 +1,23 @@
 """Laws of what the engine makes of every strategy: same seed, same search; nothing tried twice; failures never win."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from math import inf, nan
+from pathlib import Path
 
 import numpy as np
-from casts import NAMES, SLOW, curves, horizons, law, orders, strategies_with, trials_of
+from casts import NAMES, SLOW, TUNED, curves, horizons, law, orders, strategies_with, trials_of
 from hypothesis import strategies as st
 from spaces import spaces
 from studies import Study
 
 from strategies import (
+    STRATEGIES,
     Choice,
     Float,
     Int,
@@ -20,13 +26,21 @@ from strategies import (
     State,
     StrategyError,
     Targets,
+    parse_strategy,
 )
+from strategies.registry import kind_of
 from strategies.replay import Recording, replay
 from strategies.trial import point
 
+MIXED = Space(
+    rate=Float(1e-4, 1, log=True, points=3),
+    hidden=Int(4, 64, log=True),
+    kind=Choice("a", "b", None),
+    momentum=Float(0, 1, points=2, when={"kind": ["a", "b"]}),
+)
 FINITE = [
     Space(x=Int(0, 3), c=Choice("a", "b")),
-    Space(c=Choice("a", "b", "c"), n=Int(1, 4, log=True, when={"c": "a"}), d=Choice(None, True, when={"c": ["a", "b"]})),
+    Space(c=Choice("a", "b", "c"), n=Int(1, 4, log=True, when={"c": "a"}), d=Choice(None, 2, when={"c": ["a", "b"]})),
     Space(hidden=Int(8, 16), c=Choice(1.5, "a")),
     Space(c=Choice("only")),
 ]
@@ -67,6 +81,33 @@ def test_a_search_taken_over_at_any_moment_is_the_same_search(name, data):
             stranger.step()
 
     assert others(alone, before=interrupted).run() == alone.run()
+
+
+def logs():
+    """What every strategy decides in a search of a space of all kinds: the log of each as text, by name."""
+    found = {}
+    for name in NAMES:
+        strategy = parse_strategy(name)
+        if name in SLOW and name in STRATEGIES:
+            tuned = next(each for each in TUNED if type(each) is STRATEGIES[name])
+            strategy = replace(strategy, **{kind_of(type(tuned)): tuned})
+        found[name] = repr(Study(strategy, MIXED, lambda i, e: (i * 7 % 11) / 8 + 1 / e, Targets(9, 8), 2).run())
+    return found
+
+
+def test_another_process_decides_alike():
+    """Whatever hashes are there: the order of sets and the addresses of objects count for nothing."""
+    command = [sys.executable, "-c", "import json, test_study_laws; print(json.dumps(test_study_laws.logs()))"]
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parents[1])])
+    ran = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(ran.stdout) == logs()
 
 
 @law()

@@ -149,6 +149,29 @@ def test_a_child_inherits_its_parents_state(tmp_path, monkeypatch):
     assert rows(path, "SELECT number, parent, epochs FROM trials") == [(0, None, 2), (1, 0, 0)]
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_an_heir_without_an_estate_says_so(dies, tmp_path, monkeypatch):
+    """Where the parent's state is not kept the claim says so, to a successor too: it is no trial from scratch.
+
+    Nobody else is disinherited: not the parent, nor an heir that has its state.
+    """
+    monkeypatch.setitem(STRATEGIES, "heir", Heir)
+    path = tmp_path / "hpo.db"
+    study = new_study(path, Strategy(Random(), Heir()), n_trials=2)
+    hand, other = Hand(path, study), Hand(path, study)
+    parent = hand.one()
+    if dies:
+        heir = hand.exchange([hand.report(parent)])[1]
+        assert (heir.parent, heir.disinherited) == (0, None)
+    else:
+        hand.exchange([hand.report(parent)], jobs=0)
+    with hand.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM checkpoints")
+    claim = other.exchange(dead=[hand.id] if dies else [])[1]
+    assert "begin with the weights of trial 0, of which no checkpoint is kept" in claim.disinherited
+    assert (parent.parent, parent.disinherited) == (None, None)
+
+
 def test_a_state_can_be_read_afterwards(tmp_path):
     """The checkpoint of a trial that is among the best is there for whoever wants to use it; of another it is not."""
     path = tmp_path / "hpo.db"

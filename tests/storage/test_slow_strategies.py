@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
-from adaptive import FOR_TESTS, Rungs
+from adaptive import FOR_TESTS, Rungs, SlowRungs
 from crew import Hand, content, new_study
 from evidence import rows
 
+from storage import worklist
 from strategies import STRATEGIES, Random, Strategy
 
 
@@ -146,3 +147,55 @@ def test_a_refusal_keeps_the_reports(tmp_path):
         hand.exchange([report])
     assert rows(path, "SELECT state FROM jobs") == [("done",)]
     assert [*hand.exchange([report])] == [1]
+
+
+STACKED = {"ahead": 8, "stack": 8}
+
+
+def test_slow_decisions_are_taken_ahead_for_a_stack(tmp_path):
+    """A worker that trains stacks decides as far ahead as it may, and claims what goes together; the rest is ready.
+
+    What is ready it claims before it thinks again.
+    """
+    path = tmp_path / "hpo.db"
+    hand = Hand(path, new_study(path, Strategy(Musing()), n_trials=20))
+    first = hand.exchange(**STACKED, key=lambda params: params["x"] >= 0.5)
+    assert 1 < len(first) < 8
+    assert len({claim.params["x"] >= 0.5 for claim in first.values()}) == 1
+    assert rows(path, "SELECT count(*) FROM jobs") == [(8,)]
+    Musing.during.append(pytest.fail)
+    rest = hand.exchange(jobs=8)
+    assert sorted(first | rest) == list(range(8))
+
+
+def test_a_long_thought_is_claimed_at_once(tmp_path, monkeypatch):
+    """Who has thought for long claims what there is: others need not wait for the whole stack."""
+    monkeypatch.setattr(worklist, "_THINK", 0.0)
+    path = tmp_path / "hpo.db"
+    hand = Hand(path, new_study(path, Strategy(Musing()), n_trials=20))
+    assert [*hand.exchange(**STACKED)] == [0]
+
+
+def test_what_is_decided_ahead_is_for_anyone(tmp_path):
+    """While one thinks ahead, another takes what is ready; nothing is decided or trained twice."""
+    path = tmp_path / "hpo.db"
+    study = new_study(path, Strategy(Musing()), n_trials=20)
+    slow, quick = Hand(path, study), Hand(path, study)
+    Musing.during.extend([quick.exchange, lambda: None])  # from the end: it comes after the first decision
+    mine = slow.exchange(**STACKED, key=lambda _: "all")
+    assert [*quick.claims] == [0]
+    assert len(mine) > 1
+    assert min(mine) == 1
+    assert rows(path, "SELECT count(*), count(DISTINCT trial) FROM jobs") == [(8, 8)]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("order", ["reproducible", "free"])
+def test_no_adaptive_strategy_decides_further_ahead_than_its_parallelism(order, slow, tmp_path):
+    """Whatever a worker would like to choose from: a decision too far ahead could not learn from what is in training."""
+    path = tmp_path / "hpo.db"
+    strategy = Strategy(Random(), (SlowRungs if slow else Rungs)())
+    study = new_study(path, strategy, n_trials=20, parallelism=3, job_order=order)
+    hand = Hand(path, study)
+    assert len(hand.exchange(jobs=5, **STACKED)) == 3
+    assert rows(path, "SELECT count(*) FROM jobs") == [(3,)]

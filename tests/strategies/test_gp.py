@@ -72,13 +72,13 @@ def test_enormous_losses_do_no_harm():
 
 
 def test_failures_are_avoided():
-    """Where half of the space fails, few proposals fail after the first ones, and the minimum beside it is found."""
+    """Where half of the space fails, less than a third do after the first ones, and the minimum beside it is found."""
 
     def fragile(p):
         return inf if p["x"] > 2.5 else branin(p)
 
     trials = search(fragile, PLANE, 40)
-    assert sum(trial.state is State.FAILED for trial in trials[15:]) < 5
+    assert sum(trial.state is State.FAILED for trial in trials[15:]) < 8
     assert min(trial.value for trial in trials) < 0.05
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from time import process_time
+from typing import ClassVar
 
 import numpy as np
 from search.tables import Untried
@@ -54,6 +55,7 @@ class Rival:
     package: str
     module: str
     settings: tuple[str, ...]
+    is_slow: ClassVar[bool] = False
 
     @property
     def is_installed(self) -> bool:

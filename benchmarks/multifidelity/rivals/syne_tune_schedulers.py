@@ -3,6 +3,8 @@
 It searches all parameters at once; those that are inactive are dropped from the point.
 """
 
+import logging
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,12 +21,14 @@ STARTED = datetime(2020, 1, 1, tzinfo=UTC)  # nobody looks at it
 
 def search(bench: Bench, seed: int, scheduler: str) -> None:
     """Search with the scheduler of that name, one of its baselines."""
+    logging.getLogger("syne_tune").setLevel(logging.ERROR)
     domains = {name: _domain(each) for name, each in bench.space.parameters.items()}
     tuner = getattr(baselines, scheduler)(
         domains, metric="loss", time_attr="epoch", max_t=bench.max_epochs, random_seed=seed
     )
-    while not bench.is_over and (suggestion := tuner.suggest()) is not None:
-        _train(tuner, Trial(bench.trials, suggestion.config, STARTED), bench)
+    with warnings.catch_warnings(category=FutureWarning, action="ignore"):  # of pandas, which it uses
+        while not bench.is_over and (suggestion := tuner.suggest()) is not None:
+            _train(tuner, Trial(bench.trials, suggestion.config, STARTED), bench)
 
 
 def _train(tuner: Any, trial: Trial, bench: Bench) -> None:
