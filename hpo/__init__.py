@@ -109,6 +109,9 @@ if TYPE_CHECKING:
         WAIT as WAIT,
     )
     from strategies import (
+        Bayes as Bayes,
+    )
+    from strategies import (
         Budgeted as Budgeted,
     )
     from strategies import (
@@ -250,7 +253,7 @@ _HOMES: Final = {
     "network.estimators": "MLPClassifier MLPRegressor Perceptron",
     "storage.queries": "Overview TrialRecord",
     "strategies": (
-        "DONE WAIT ASHA Budgeted BudgetedBandit CMAES Choice CurveExtrapolation DifferentialEvolution Float "
+        "DONE WAIT ASHA Bayes Budgeted BudgetedBandit CMAES Choice CurveExtrapolation DifferentialEvolution Float "
         "FreezeThaw Full GaussianProcess Grid Halton History Hyperband InfiniteHyperband Int Loss Median MetaMax "
         "OneEpoch PASHA Params Patience PopulationBasedTraining Proposal Random RecordedSpace Resume Scheduler "
         "Searcher Skopt Sobol Space Start State Stop Stopper Strategy SuccessiveHalving TPE Threshold Trial "

@@ -36,6 +36,7 @@ from strategies.schedulers.metamax import MetaMax
 from strategies.schedulers.one_epoch import OneEpoch
 from strategies.schedulers.pasha import PASHA
 from strategies.schedulers.population import PopulationBasedTraining
+from strategies.searchers.bayes import Bayes
 from strategies.searchers.cmaes import CMAES
 from strategies.searchers.differential_evolution import DifferentialEvolution
 from strategies.searchers.gp import GaussianProcess
@@ -64,6 +65,7 @@ __all__ = [
     "STRATEGIES",
     "TPE",
     "WAIT",
+    "Bayes",
     "Budgeted",
     "BudgetedBandit",
     "Choice",

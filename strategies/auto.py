@@ -68,6 +68,11 @@ class Circumstances:
         return self.max_epochs >= RUNGS_FROM
 
     @property
+    def are_many(self) -> bool:
+        """Whether there are known to be many trials."""
+        return MANY <= self.trials < inf
+
+    @property
     def is_quick(self) -> bool:
         """Whether a whole training is known to take less than deciding on it with care."""
         return self.epoch_seconds is not None and self.epoch_seconds * self.max_epochs < QUICK
@@ -112,16 +117,16 @@ RULES: Final = (
         "trials report epochs, but cannot be paused",
         "bayes+median",
         "trials of up to {max_epochs} epochs cannot be paused, but those that do worse than most can be stopped",
-        lambda seen: seen.has_rungs and seen.trials < MANY,
+        lambda seen: seen.has_rungs and not seen.are_many,
     ),
     Rule(
         "300 trials and more, or trials as quick as a decision",
         "tpe",
         "so many or so quick trials ask for a model that costs next to nothing",
-        lambda seen: seen.trials >= MANY or seen.is_quick,
+        lambda seen: seen.are_many or seen.is_quick,
     ),
     Rule(
-        "10 to 300 trials of one value each",
+        "10 to 300 trials of one value each, or nobody knows how many",
         "bayes",
         "{trials} trials are what Bayesian search makes the most of",
         lambda _: True,
@@ -133,5 +138,6 @@ RULES: Final = (
 def choose(seen: Circumstances) -> tuple[Strategy, str]:
     """Return the strategy that the circumstances ask for, and a sentence that says why."""
     rule = next(rule for rule in RULES if rule.applies(seen))
-    why = rule.why.format(size=f"{seen.size:,.0f}", trials=f"{seen.trials:,.0f}", max_epochs=f"{seen.max_epochs:,}")
+    trials = f"{seen.trials:,.0f}" if seen.trials < inf else "a moderate number of"
+    why = rule.why.format(size=f"{seen.size:,.0f}", trials=trials, max_epochs=f"{seen.max_epochs:,}")
     return parse_strategy(rule.strategy), f"{rule.strategy}, as {why}"

@@ -132,16 +132,25 @@ def propose(strategy: Strategy, start: Start, history: History) -> Proposal:
     except SpaceError as error:
         raise StrategyError(f"{strategy.name} proposes a point that cannot be tried: {error}") from None
     proposal = replace(proposal, params=params)
-    return proposal if given or not history.holds(params) else _another(strategy, proposal, history, rng)
+    return proposal if not history.holds(params) else _another(strategy, proposal, history, rng, given)
 
 
-def _another(strategy: Strategy, proposal: Proposal, history: History, rng: np.random.Generator) -> Proposal:
-    """Return a proposal of a point that no trial has, near the one proposed; the same one if there is none."""
+def _another(
+    strategy: Strategy, proposal: Proposal, history: History, rng: np.random.Generator, given: Params
+) -> Proposal:
+    """Return a proposal of a point with the `given` values that no trial has; the same one if there is none.
+
+    It is near the one proposed if the searcher learns.
+    """
+
+    def is_out(params: Params) -> bool:
+        return not given.items() <= params.items() or history.holds(params)
+
     params: Params | None = None
     if not strategy.searcher.adaptive:
         drawn = (history.space.sample(rng) for _ in range(_DRAWS))
-        params = next((each for each in drawn if not history.holds(each)), None)
-    params = params or history.space.another(proposal.params, history.holds, rng)
+        params = next((each for each in drawn if not is_out(each)), None)
+    params = params or history.space.another(proposal.params, is_out, rng)
     return Proposal(params, {**proposal.reason, "another": True}) if params else proposal
 
 

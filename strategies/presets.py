@@ -1,4 +1,4 @@
-"""Strategies with a name of their own: parts that are made for each other, and the best of their kind."""
+"""Strategies of several parts that have a name of their own: parts that are made for each other."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,20 +6,18 @@ from typing import Final
 
 from strategies.base import Scheduler, Searcher, Stopper
 from strategies.schedulers.hyperband import Hyperband
-from strategies.searchers.gp import GaussianProcess
 from strategies.searchers.tpe import TPE
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named part, or combination of parts."""
+    """A named combination of parts."""
 
     summary: str
     make: Callable[[], tuple[Searcher | Scheduler | Stopper, ...]]
 
 
 PRESETS: Final[Mapping[str, Preset]] = {
-    "bayes": Preset("The best Bayesian search there is here: the Gaussian process.", lambda: (GaussianProcess(),)),
     "bohb": Preset(
         "TPE within Hyperband: learns from the longest trials what to try next.", lambda: (TPE.bohb(), Hyperband())
     ),

@@ -29,6 +29,7 @@ from strategies.schedulers.metamax import MetaMax
 from strategies.schedulers.one_epoch import OneEpoch
 from strategies.schedulers.pasha import PASHA
 from strategies.schedulers.population import PopulationBasedTraining
+from strategies.searchers.bayes import Bayes
 from strategies.searchers.cmaes import CMAES
 from strategies.searchers.differential_evolution import DifferentialEvolution
 from strategies.searchers.gp import GaussianProcess
@@ -51,6 +52,7 @@ STRATEGIES: Final[dict[str, type[Component]]] = {
     "random": Random,
     "sobol": Sobol,
     "halton": Halton,
+    "bayes": Bayes,
     "gp": GaussianProcess,
     "tpe": TPE,
     "skopt": Skopt,

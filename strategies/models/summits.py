@@ -34,7 +34,10 @@ def summits(acquisition: "Acquisition", features: "Features", incumbents: Array,
     order = np.argsort(-acquisition(features(candidates)), kind="stable")
     far, near = order[order < _ANYWHERE], order[order >= _ANYWHERE]
     starts = candidates[np.append(far[: _STARTS // 2], near[: _STARTS // 2])]
-    found = [candidates[order[:_RUNNERS_UP]], features.settle(_climbed(acquisition, features, starts, features.ordered))]
+    found = [
+        candidates[order[:_RUNNERS_UP]],
+        features.settle(_climbed(acquisition, features, starts, features.ordered)),
+    ]
     for _ in range(_ROUNDS):
         heights = acquisition(features(found[-1]))
         top, height = found[-1][np.argmax(heights)], heights.max()

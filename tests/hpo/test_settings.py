@@ -97,23 +97,6 @@ def test_minus_one_is_every_core() -> None:
     assert checked_workers(-(10**6)) == 1
 
 
-@pytest.mark.parametrize(
-    ("objective", "max_epochs", "name"),
-    [
-        (None, None, "random+full"),
-        (plain, None, "random+full"),
-        (generated, None, "random+full"),
-        (Trainer, None, "random+halving"),
-        (Trainer, 3, "random+halving"),
-        (Trainer, 2, "random+full"),  # nothing to halve
-    ],
-)
-def test_the_strategy_that_nobody_chose_fits(objective: Any, max_epochs: int | None, name: str) -> None:
-    """Unset, the strategy is halving for what can pause, has epochs and room to halve; else random search."""
-    study = hpo.create_study(space=SPACE, objective=objective, max_epochs=max_epochs, storage=None)
-    assert study.spec.strategy.name == name
-
-
 def test_what_is_left_out_has_a_default() -> None:
     """Unset, the seed is random, the metric "value", the direction down, and epochs are the objective's."""
     first, second = (hpo.create_study(space=SPACE, objective=generated, storage=None).spec for _ in range(2))

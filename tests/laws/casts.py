@@ -81,7 +81,7 @@ TUNED = [
 ]
 """Settings that the defaults do not reach in short searches, or not in short time."""
 
-_SLOW = {"gp", "skopt", "freeze-thaw", "curves"}
+_SLOW = {"bayes", "gp", "skopt", "freeze-thaw", "curves"}
 SLOW = _SLOW | {name for name in PRESETS if _SLOW & set(parse_strategy(name).name.split("+"))}
 """What takes more than some milliseconds to decide: tried in fewer and shorter searches, and in its own right only."""
 

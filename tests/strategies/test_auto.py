@@ -32,7 +32,7 @@ CHOSEN = [
     ({"max_epochs": 9, "n_trials": MANY}, "tpe", "so many"),
     ({"n_trials": MANY - 1}, "bayes", "299 trials are"),
     ({"n_trials": MANY}, "tpe", "so many"),
-    ({"n_trials": None}, "tpe", "so many"),
+    ({"n_trials": None}, "bayes", "a moderate number of trials are"),
     ({"epoch_seconds": QUICK / 2}, "tpe", "so quick"),
     ({"epoch_seconds": QUICK}, "bayes", "60 trials are"),
     ({}, "bayes", "60 trials are what Bayesian search makes the most of"),
