@@ -108,7 +108,7 @@ RULES: Final = (
     ),
     Rule(
         "trials can be paused and trained on",
-        "tpe+hyperband",
+        "tpe+asha",
         "trials of {max_epochs} epochs can be paused, so that most need only a few of them, and what those show tells "
         "where to look next",
         lambda seen: seen.resumable and seen.has_rungs,

@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
 
 _MANY: Final = 120  # points beyond which every second one first says where to begin
+_NOISY: Final = -3.0  # the log of an observation's variance
 _LEAST: Final = 1e-14  # of the process's variance: what rounding leaves of a variance
 
 
@@ -88,8 +89,8 @@ def _mode(points: Array, values: Array, groups: Groups) -> Array:
     from scipy.optimize import minimize
 
     likelihood = Likelihood(points, values, groups)
-    start = likelihood.middles if len(values) <= _MANY else _mode(points[::2], values[::2], groups)
-    options = {"maxiter": 100, "gtol": 1e-2, "ftol": 1e-5, "maxcor": 15}
+    start = likelihood.start if len(values) <= _MANY else _mode(points[::2], values[::2], groups)
+    options = {"maxiter": 100, "gtol": 3e-2, "ftol": 1e-6, "maxcor": 15}
     found = minimize(likelihood, start, jac=True, method="L-BFGS-B", bounds=likelihood.bounds, options=options)
     return np.asarray(found.x)
 
@@ -107,6 +108,8 @@ class Likelihood:
         self._count = count = int(groups[-1]) + 1
         # log-normal with parameters √2 + log(D) / 2 and √3 has its mode 3 below; by that mode a density of logs
         self.middles = np.array([sqrt(2) - 3.0 + log(count) / 2] * count + [0.0, -8.0])
+        # with more noise than is likely: from too little of it the way to the mode is often barred
+        self.start = np.append(self.middles[:-1], _NOISY)
         self.widths = np.array([sqrt(3)] * count + [1.0, 3.0])
         self.bounds = [(log(0.005), log(100.0))] * count + [(-6.0, 6.0), (log(1e-8), 1.0)]
 

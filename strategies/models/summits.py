@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 _ANYWHERE: Final = 400  # candidates
 _NEARBY: Final = 200  # candidates
 _STARTS: Final = 6
-_RUNNERS_UP: Final = 50  # candidates that are returned as well: the highest may be taken already
+_RUNNERS_UP: Final = 200  # candidates that are returned as well: the highest may be taken already
 _STEPS: Final = 20
 _ROUNDS: Final = 5
 _RENEWED: Final = 0.15  # of the coordinates
@@ -26,8 +26,8 @@ _WORTH: Final = 1e-6  # what a round must gain for there to be another
 def summits(acquisition: "Acquisition", features: "Features", incumbents: Array, rng: np.random.Generator) -> Array:
     """Return points where `acquisition` is high, as settled coordinates (m, d), no two of them equal.
 
-    The best of the candidates, drawn anywhere and near the `incumbents` (k, d), are climbed from with integers let loose;
-    from where that ends, the best neighbours in one choice or integer are, until none is higher.
+    The best of the candidates, drawn anywhere and near the `incumbents` (k, d), are climbed from with integers let
+    loose; from where that ends, the best neighbours in one choice or integer are, until none is higher.
     """
     anywhere = rng.random((_ANYWHERE, incumbents.shape[1]))
     candidates = features.settle(np.vstack([anywhere, _around(incumbents, rng)]))

@@ -1,8 +1,8 @@
 """Bayesian search at its most robust: a Gaussian process, with the tree-structured Parzen estimator beside it.
 
-Each gets stuck where the other does not: a process that has mistaken how quickly the objective changes, or its noise,
-stays where it is, whereas Parzen's estimator always looks about the best points; which in turn knows no interactions and
-closes in slowly. Both learn from all trials.
+Each gets stuck where the other does not. A process that has mistaken how quickly the objective changes, or how noisy it
+is, stays where it has been; Parzen's estimator goes on from the best points, but closes in on the minimum slowly. Both
+learn from all trials.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Bayesian search: a light Gaussian process, and the point from which it expects the greatest improvement.
 
 Snoek, Larochelle & Adams, "Practical Bayesian optimization of machine learning algorithms", 2012, with the logarithm of
-expected improvement (Ament et al., 2023), outputs made normal (as HEBO does: Cowen-Rivers et al., 2022), longer length
-scales for more parameters (Hvarfner et al., 2024).
+augmented expected improvement (Huang et al., 2006; Ament et al., 2023), outputs made normal (as HEBO does: Cowen-Rivers
+et al., 2022), longer length scales for more parameters (Hvarfner et al., 2024).
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class GaussianProcess(Searcher):
     the latest, and some of the others. Running ones are taken to turn out as predicted; failed ones count as the worst.
     """
 
-    summary: ClassVar[str] = "Where a Gaussian process expects the greatest improvement: the best for 10 to 300 trials."
+    summary: ClassVar[str] = "Where a Gaussian process expects the greatest improvement; for 10 to 300 trials."
     adaptive: ClassVar[bool] = True
     slow: ClassVar[bool] = True
 

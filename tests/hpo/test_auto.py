@@ -28,7 +28,7 @@ CHOICE = hpo.Space(kind=hpo.Choice("a", "b", "c"))
 CHOSEN: list[tuple[dict[str, Any], str, str]] = [
     ({"objective": plain, "n_trials": 20, "space": CHOICE}, "grid", "grid, as the space has 3 points"),
     ({"objective": plain, "n_trials": 5}, "sobol", "sobol, as 5 trials are too few"),
-    ({"objective": Trainer, "n_trials": 50}, "tpe+hyperband", "tpe+hyperband, as trials of 100 epochs can be paused"),
+    ({"objective": Trainer, "n_trials": 50}, "tpe+asha", "tpe+asha, as trials of 100 epochs can be paused"),
     ({"objective": generated, "n_trials": 50}, "bayes+median", "bayes+median, as trials of up to 100 epochs cannot"),
     ({"objective": plain, "n_trials": 500}, "tpe", "tpe, as so many"),
     ({"objective": plain, "n_trials": 50}, "bayes", "bayes, as 50 trials"),
@@ -75,11 +75,11 @@ def test_the_choice_is_said(way: str, here: Path, capsys: pytest.CaptureFixture[
         line[1] = "study.toml"
     said = command_here(capsys, *line)
     assert said.code == 0, said.err
-    why = "tpe+hyperband, as trials of 3 epochs can be paused"
+    why = "tpe+asha, as trials of 3 epochs can be paused"
     assert why in " ".join(said.err.split())
     assert why in " ".join(command_here(capsys, "show", "iris").out.split())
     facts = json.loads(command_here(capsys, "show", "iris", "--format", "json").out)
-    assert facts["strategy"] == "tpe+hyperband"
+    assert facts["strategy"] == "tpe+asha"
     assert facts["chosen"].startswith(why)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import check_grad
+from scipy.optimize import check_grad, minimize
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
@@ -92,6 +92,22 @@ def test_what_matters_is_told_from_what_does_not():
     assert posterior.rates[:2].min() > 2 * posterior.rates[2:].max()
     variance = 0.2**2 / np.var(np.sin(5 * (x := np.random.default_rng(0).random((100, 4)))[:, 0]) + x[:, 1] ** 2)
     assert variance / 2 < posterior.noise < variance * 2
+
+
+def test_noise_is_not_taken_for_detail():
+    """Of few values that are mostly noise, the parameters found are as likely as those from other beginnings."""
+    groups = np.arange(6)
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        points = rng.random((20, 6))
+        values = np.sin(5 * points[:, 0]) + points[:, 1] ** 2 + rng.standard_normal(20)
+        values = (values - values.mean()) / values.std()
+        posterior, likelihood = fit(points, values, groups), Likelihood(points, values, groups)
+        found = likelihood(np.log([*(1 / posterior.rates), posterior.scale, posterior.noise]))[0]
+        for noise in (-8.0, -1.0):
+            start = np.append(likelihood.middles[:-1], noise)
+            other = minimize(likelihood, start, jac=True, method="L-BFGS-B", bounds=likelihood.bounds)
+            assert found < other.fun + 0.05
 
 
 def test_believing_keeps_the_mean_and_shrinks_the_variance():
