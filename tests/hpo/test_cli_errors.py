@@ -135,7 +135,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).write_text(content)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HPO_STORAGE", raising=False)
-    monkeypatch.delenv("HPO_DEBUG", raising=False)
+    monkeypatch.setenv("HPO_DEBUG", "0")  # what a test sets is taken back
     return tmp_path
 
 

@@ -183,6 +183,8 @@ def test_an_objective_that_kills_its_process(folder):
         "train.py:dying",
         "--space",
         "space.toml",
+        "--strategy",
+        "random",
         "--trials",
         3,
         "--jobs",
