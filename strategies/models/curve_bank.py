@@ -1,7 +1,8 @@
 """Learning-curve extrapolation in milliseconds: a bank of curves drawn from a prior once, weighted by what is observed.
 
-A curve rises from its first step to its last, the horizon m: f(t) = final - gap h(t), where the shape h falls from
-h(1) = 1 to h(m) = 0. A shape mixes three curves of the eleven families of Domhan et al. (IJCAI 2015), in the manner of
+A curve is f(t) = final - gap h(t) up to its last step, the horizon m, where its shape h is 0. Most curves rise: h falls
+from 1. A third of them fall again, as metrics of networks that overfit do: by a power of the step, usually by much less
+than they rose. What rises mixes three curves of the eleven families of Domhan et al. (IJCAI 2015), in the manner of
 LC-PFN (Adriaensen et al., NeurIPS 2023), but with time scales that suit any horizon, and often one of them dominates.
 
 Only the shapes are drawn. Their levels are integrated out: with normal priors on final and gap every shape has a closed
@@ -34,6 +35,7 @@ _LN_NOISES = np.arange(-9.0, -0.75, 0.5)
 _NOISES = np.exp(_LN_NOISES)
 _LN_PRIOR = -0.5 * (_LN_NOISES + 4.0) ** 2
 _HALVINGS = 20
+_OVERFIT, _LN_DEPTH, _LN_DEPTH_SD = 1 / 3, -2.0, 1.5
 _FINAL, _FINAL_SD, _GAP_SD = 0.5, 0.5, 0.5
 
 
@@ -78,7 +80,7 @@ def steps_for(horizon: int) -> NDArray[np.int64]:
 
 
 def draw_shapes(horizon: int, count: int, rng: np.random.Generator) -> Array:
-    """Return `count` shapes at the steps of the horizon, shape (count, c), drawn from the prior."""
+    """Return `count` shapes at the steps of the horizon, shape (count, c), drawn from the prior; each ends at 0."""
     singles = _draw_singles(horizon, MIXED * count, rng)
     chosen = rng.permutation(np.resize(np.arange(len(singles)), MIXED * count)).reshape(MIXED, count)
     weights = rng.standard_gamma(0.5, (MIXED, count))
@@ -86,7 +88,17 @@ def draw_shapes(horizon: int, count: int, rng: np.random.Generator) -> Array:
     shapes = np.zeros((count, singles.shape[1]))
     for k in range(MIXED):
         shapes += weights[k, :, None] * singles[chosen[k]]
-    return shapes
+    shapes += _declines(horizon, count, rng)
+    return shapes - shapes[:, -1:]
+
+
+def _declines(horizon: int, count: int, rng: np.random.Generator) -> Array:
+    """Return what curves lose by overfitting until each step, in units of what they gain, shape (count, c)."""
+    power = np.exp(0.5 * rng.standard_normal((count, 1)))
+    depth = np.exp(_LN_DEPTH + _LN_DEPTH_SD * rng.standard_normal((count, 1)))
+    depth[rng.random(count) > _OVERFIT] = 0.0
+    declines: Array = depth * (steps_for(horizon) ** power - 1.0) / (float(horizon) ** power - 1.0)
+    return declines
 
 
 def _draw_singles(horizon: int, count: int, rng: np.random.Generator) -> Array:
@@ -114,14 +126,16 @@ def extrapolate(metric: Array, horizon: int) -> Prediction | None:
     Returns None when fewer than LEAST draws lie in [0, 1]. Where the evidence singles out fewer than LEAST shapes it is
     tempered until so many count: the prediction is then wider than the exact posterior. The draws are the same always.
     """
-    levels = _levels(_grouped(metric, bank(horizon)))
+    known = bank(horizon)
+    levels = _levels(_grouped(metric, known))
     rng = np.random.default_rng(0)
     shape, noise = _draw_pairs(levels.evidence, rng)
     gap = _positive_normal(levels.gap[noise, shape], levels.gap_sd[noise, shape], rng.random(DRAWS))
     precision = levels.final_precision[noise, 0]
     mean = levels.final_pull[noise, 0] + levels.final_slope[noise, shape] * gap
     final = _FINAL + mean / precision + rng.standard_normal(DRAWS) / np.sqrt(precision)
-    within = (final <= 1.0) & (final >= gap)
+    drawn = known.shapes[shape]
+    within = (final - gap * drawn.min(axis=1) <= 1.0) & (final >= gap * drawn.max(axis=1))
     return Prediction(final[within], _NOISES[noise[within]]) if within.sum() >= LEAST else None
 
 

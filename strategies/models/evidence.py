@@ -36,7 +36,8 @@ class Evidence:
 def evidence(history: "History", at_least: int) -> Evidence:
     """Return what is known, at the highest level that `at_least` trials have reached.
 
-    Where there is none, it is where most are, the higher of equals. A trial that was stopped short of the level has its best value so far, and `reached` false.
+    Where there is none, it is where most are, the higher of equals. A trial that was stopped short of the level has its
+    best value so far, and `reached` false.
     """
     trials = [trial for trial in history.trials if _tells(trial)]
     epochs = np.array([trial.epochs for trial in trials], dtype=np.int64)

@@ -24,16 +24,20 @@ def noisy(name, parameters, n, noise, seed=0):
 
 
 @pytest.mark.parametrize("horizon", [4, 64, 65, 1000, 100_000])
-def test_shapes_fall_from_one_to_zero(horizon):
-    """Every shape is 1 at the first step, 0 at the horizon, and never rises; the same bank is drawn always."""
+def test_shapes_end_at_zero(horizon):
+    """Two thirds fall all the way from 1 to 0, others dip below their end; the same bank is drawn always."""
     known = bank(horizon)
     assert (known.steps[0], known.steps[-1]) == (1, horizon)
     assert (np.diff(known.steps) > 0).all()
-    assert known.shapes[:, 0] == pytest.approx(1)
-    assert known.shapes[:, -1] == pytest.approx(0)
-    assert (np.diff(known.shapes, axis=1) < 1e-9).all()
+    shapes = known.shapes
+    assert (np.abs(shapes[:, -1]) < 1e-9).all()
+    assert (shapes <= 1 + 1e-9).all()
+    falling = (np.diff(shapes, axis=1) < 1e-9).all(axis=1)
+    whole = np.abs(shapes[:, 0] - 1) < 1e-9
+    assert 0.62 < (falling & whole).mean() < 0.72
+    assert (shapes.min(axis=1) < -1e-9).mean() > 0.05
     bank.cache_clear()
-    assert np.array_equal(bank(horizon).shapes, known.shapes)
+    assert np.array_equal(bank(horizon).shapes, shapes)
 
 
 @pytest.mark.parametrize("horizon", [5, 100, 10_000])
@@ -83,7 +87,9 @@ def test_neighbouring_steps_in_groups():
     assert observed.squares == pytest.approx(((metric - 0.5) ** 2).sum())
     assert observed.shapes.shape == (curve_bank.SHAPES, len(observed.counts))
     assert (observed.shapes[:, 0] == bank(1000).shapes[:, 0]).all()
-    assert (np.diff(observed.shapes, axis=1) < 1e-9).all()
+    whole = bank(1000).shapes
+    assert (observed.shapes.max(axis=1) <= whole.max(axis=1) + 1e-9).all()
+    assert (observed.shapes.min(axis=1) >= whole.min(axis=1) - 1e-9).all()
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 1e4))

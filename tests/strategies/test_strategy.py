@@ -68,7 +68,10 @@ def test_every_part_is_checked():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: parse_strategy("gird"), "Unknown strategy 'gird'. Did you mean 'grid'? There are: grid, random, sobol"),
+        (
+            lambda: parse_strategy("gird"),
+            "Unknown strategy 'gird'. Did you mean 'grid'? There are: grid, random, sobol",
+        ),
         (lambda: parse_strategy("grid++full"), "Unknown strategy ''."),
         (lambda: parse_strategy("grid+random"), "one searcher, but 'grid' and 'random' are two"),
         (lambda: Strategy(Full()), "Full() is no searcher"),
