@@ -7,8 +7,8 @@
 Duels: everyone has observed the same random points, in memory, and takes turns in this process; a turn is a decision
 and the taking in of its result, as some fit when told and others when asked. Growth: our strategies that fit a model,
 beside what their arithmetic grows by. Long: every searcher (trained in full) and every scheduler (of random points)
-that fits no model, run from its first trial on by the engine, which is included. Nothing is trained: the curves are a
-formula's. Seconds are the processor's, on one thread: quote the ratios.
+that fits no model and is not slow, run from its first trial on by the engine, which is included. Nothing is trained:
+the curves are a formula's. Seconds are the processor's, on one thread: quote the ratios.
 """
 
 import argparse

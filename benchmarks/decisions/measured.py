@@ -135,9 +135,10 @@ def growth(subject: Subject, rounds: int) -> list[Growth]:
 
 
 def quick_components() -> list[str]:
-    """Return the names of all searchers and schedulers that fit no model."""
+    """Return the names of all searchers and schedulers that fit no model, and none that calls itself slow."""
     models = {subject.name for subject in SUBJECTS}
-    return [name for name, each in STRATEGIES.items() if issubclass(each, Searcher | Scheduler) and name not in models]
+    quick = [name for name, each in STRATEGIES.items() if issubclass(each, Searcher | Scheduler) and not each.slow]
+    return [name for name in quick if name not in models]
 
 
 def decided(name: str, trials: int, workers: int, decisions: int) -> Decided:
@@ -147,7 +148,7 @@ def decided(name: str, trials: int, workers: int, decisions: int) -> Decided:
     """
     kind = "searcher" if issubclass(STRATEGIES[name], Searcher) else "scheduler"
     try:
-        search = Search(name, MIXED, MAX_EPOCHS, 2 * trials, workers)
+        search = Search(name, MIXED, MAX_EPOCHS, 2 * trials + decisions, workers)
         until = process_time() + PATIENCE
         while search.ledger.n_trials < trials and process_time() < until:
             search.step()

@@ -44,6 +44,7 @@ STOPPING = Contestant("asha, stopping", Strategy(Random(), ASHA(variant="stoppin
 NAMES = (
     "tpe",
     "gp",
+    "bayes",
     "one-epoch",
     "halving",
     "hyperband",
@@ -55,6 +56,7 @@ NAMES = (
     "tpe+hyperband",
     "gp+halving",
     "gp+hyperband",
+    "bayes+hyperband",
     "gp+asha",
     "freeze-thaw",
     "metamax",
