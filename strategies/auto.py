@@ -90,7 +90,7 @@ class Rule:
     @property
     def reason(self) -> str:
         """Why, of no search in particular."""
-        return self.why.format(size="so few", trials="so many", max_epochs="so many")
+        return self.why.format(size="that few", trials="that many", max_epochs="that many")
 
 
 RULES: Final = (

@@ -1,15 +1,16 @@
 """What a history says of its points: coordinates and values, compared at one number of epochs."""
 
 from dataclasses import dataclass
-from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from strategies.models.rows import Rows
 from strategies.trial import State
 
 if TYPE_CHECKING:
+    from strategies.space import Space
     from strategies.trial import History, Trial
 
 
@@ -39,29 +40,45 @@ def evidence(history: "History", at_least: int) -> Evidence:
     Where there is none, it is where most are, the higher of equals. A trial that was stopped short of the level has its
     best value so far, and `reached` false.
     """
-    trials = [trial for trial in history.trials if _tells(trial)]
-    epochs = np.array([trial.epochs for trial in trials], dtype=np.int64)
-    failed = np.array([trial.state is State.FAILED for trial in trials], dtype=bool)
-    resting = np.array([trial.state not in (State.RUNNING, State.FAILED) for trial in trials], dtype=bool)
-    level = _level(epochs[resting], at_least)
+    rows = _NUMBERS.matrix(history, _POINT + history.space.dimension)
+    tells = np.flatnonzero(np.isfinite(rows[:, _EPOCHS]))
+    rows = rows[tells]
+    epochs, failed = rows[:, _EPOCHS].astype(np.int64), np.isinf(rows[:, _BEST])
+    running = rows[:, _RUNNING] > 0
+    level = _level(epochs[~running & ~failed], at_least)
     reached = failed | (epochs >= level)
-    told = [i for i, trial in enumerate(trials) if trial.state is not State.RUNNING or reached[i]]
-    known = [trials[i] for i in told]
-    waiting = [trial for trial in history.open.values() if _is_awaited(trial, level)]
+    known = np.flatnonzero(~running | reached)
+    values = rows[known, _BEST]
+    for place in np.flatnonzero((epochs[known] > level) & ~failed[known]):
+        values[place] = min(history.trials[tells[known[place]]].curve[:level])
+    waiting = [history.space.encode(trial.params) for trial in history.open.values() if _is_awaited(trial, level)]
     return Evidence(
         level,
-        np.array([trial.number for trial in known], dtype=np.int64),
-        history.space.encode_all([trial.params for trial in known]),
-        np.array([_best(trial, level) for trial in known], dtype=float),
-        epochs[told],
-        reached[told],
-        history.space.encode_all([trial.params for trial in waiting]),
+        rows[known, _NUMBER].astype(np.int64),
+        rows[known, _POINT:],
+        values,
+        epochs[known],
+        reached[known],
+        np.array(waiting).reshape(len(waiting), history.space.dimension),
     )
 
 
-def _tells(trial: "Trial") -> bool:
-    """Whether there is anything to learn from it; what a person has taken out does not count."""
-    return trial.state is State.FAILED or (len(trial.curve) > 0 and trial.state is not State.DISCARDED)
+_NUMBER, _EPOCHS, _BEST, _RUNNING, _POINT = range(5)
+
+
+def _numbers(trial: "Trial", space: "Space") -> NDArray[np.float64]:
+    """Return a trial's number, epochs and best value (infinity if it failed), whether it runs, and its coordinates.
+
+    Nothing of a trial that has nothing to tell, and of one that a person has taken out.
+    """
+    failed = trial.state is State.FAILED
+    if not failed and (not trial.curve or trial.state is State.DISCARDED):
+        return np.empty(0)
+    running = trial.state is State.RUNNING
+    return np.array([trial.number, trial.epochs, trial.value, running, *space.encode(trial.params)], dtype=float)
+
+
+_NUMBERS: Final = Rows(_numbers)
 
 
 def _level(epochs: NDArray[np.int64], at_least: int) -> int:
@@ -75,7 +92,3 @@ def _level(epochs: NDArray[np.int64], at_least: int) -> int:
 
 def _is_awaited(trial: "Trial", level: int) -> bool:
     return trial.epochs < level and (trial.state is State.RUNNING or not trial.curve)
-
-
-def _best(trial: "Trial", level: int) -> float:
-    return inf if trial.state is State.FAILED else min(trial.curve[:level])

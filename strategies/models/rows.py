@@ -21,12 +21,12 @@ _STUDIES = 4
 
 
 class Rows:
-    """A memo of `tell(trial)`, numbers in an array of any length, for the trials of the last few studies asked about.
+    """A memo of `tell(trial, space)`, numbers in an array of any length, for the last few studies asked about.
 
     A trial is told again when it is another object than before; so answers never depend on what was asked before.
     """
 
-    def __init__(self, tell: "Callable[[Trial], Array]") -> None:
+    def __init__(self, tell: "Callable[[Trial, Space], Array]") -> None:
         self._tell = tell
         self._tables: deque[_Table] = deque(maxlen=_STUDIES)
         self._lock = Lock()  # workers may be threads
@@ -39,6 +39,14 @@ class Rows:
             if index >= table.values.shape[1]:
                 return np.full(len(history.trials), np.nan)
             return table.values[: len(history.trials), index].copy()
+
+    def matrix(self, history: "History", columns: int) -> Array:
+        """Return what each trial tells, shape (trials, columns); NaN where it tells less."""
+        with self._lock:
+            table = self._table(history.space)
+            table.renew(history.trials, self._tell)
+            table.widen(columns)
+            return table.values[: len(history.trials), :columns].copy()
 
     def _table(self, space: "Space") -> "_Table":
         for table in self._tables:
@@ -54,15 +62,19 @@ class _Table:
     trials: "list[Trial]" = field(default_factory=list)
     values: Array = field(default_factory=lambda: np.full((0, 0), np.nan))
 
-    def renew(self, trials: "Sequence[Trial]", tell: "Callable[[Trial], Array]") -> None:
+    def renew(self, trials: "Sequence[Trial]", tell: "Callable[[Trial, Space], Array]") -> None:
         """Tell anew what changed. Rows beyond `trials` stay: a longer history may be asked about again."""
         changed = compress(count(), map(is_not, self.trials, trials))
         for i in list(chain(changed, range(len(self.trials), len(trials)))):
-            row = tell(trials[i])
+            row = tell(trials[i], self.space)
             self._fit(i + 1, len(row))
             self.values[i] = np.nan
             self.values[i, : len(row)] = row
             self.trials[i : i + 1] = [trials[i]]
+
+    def widen(self, columns: int) -> None:
+        """Have so many columns at least."""
+        self._fit(len(self.trials), columns)
 
     def _fit(self, rows: int, columns: int) -> None:
         """Grow by doubling."""

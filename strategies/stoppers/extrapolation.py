@@ -21,6 +21,7 @@ from strategies.settings import require_integer, require_number
 from strategies.trial import State
 
 if TYPE_CHECKING:
+    from strategies.space import Space
     from strategies.trial import History, Trial
 
 ENGINES: Final[Mapping[str, Callable[[NDArray[np.float64], int], Prediction | None]]] = {
@@ -130,7 +131,7 @@ class _Told:
         return cls(incumbent, leader, (low - margin, high + margin))
 
 
-def _outline(trial: "Trial") -> NDArray[np.float64]:
+def _outline(trial: "Trial", _: "Space") -> NDArray[np.float64]:
     """Return a trial's first and best value, the best again if complete; nothing if it failed or was discarded."""
     if not trial.curve or trial.state in (State.FAILED, State.DISCARDED):
         return np.empty(0)

@@ -12,6 +12,7 @@ from strategies.settings import require_integer
 from strategies.trial import State
 
 if TYPE_CHECKING:
+    from strategies.space import Space
     from strategies.trial import History, Trial
 
 _LARGEST: Final = 1e300
@@ -50,7 +51,7 @@ class Median(Stopper):
         return Stop(trial.number, reason)
 
 
-def _running_averages(trial: "Trial") -> NDArray[np.float64]:
+def _running_averages(trial: "Trial", _: "Space") -> NDArray[np.float64]:
     """Return the mean of the first 1, 2, 3… values of a complete trial; nothing of another."""
     if trial.state is not State.COMPLETE:
         return np.empty(0)

@@ -22,7 +22,7 @@ asked = st.tuples(st.integers(0, 5), st.lists(st.sampled_from(pool), max_size=20
 @given(st.lists(asked, max_size=20))
 def test_answers_do_not_depend_on_questions(questions):
     """Whatever was asked before, of this study or others, a column is what the trials tell now, and NaN beyond."""
-    rows = Rows(lambda trial: np.array(trial.curve))
+    rows = Rows(lambda trial, _: np.array(trial.curve))
     for study, trials, index in questions:
         expected = [trial.curve[index] if index < trial.epochs else np.nan for trial in trials]
         np.testing.assert_array_equal(rows.column(history(trials, SPACES[study]), index), expected)
@@ -31,7 +31,7 @@ def test_answers_do_not_depend_on_questions(questions):
 def test_only_what_changed_is_told_again():
     """Trials that are the same objects as before are not looked at; nor is a tail that was left out for a while."""
     told = []
-    rows = Rows(lambda trial: told.append(trial.number) or np.array(trial.curve))
+    rows = Rows(lambda trial, _: told.append(trial.number) or np.array(trial.curve))
     trials = [Trial(i, {}, curve=(float(i),)) for i in range(100)]
     rows.column(history(trials), 0)
     told.clear()
@@ -43,7 +43,7 @@ def test_only_what_changed_is_told_again():
 
 def test_a_column_is_the_askers_own():
     """Writing into an answer leaves the next one as it was."""
-    rows = Rows(lambda trial: np.array(trial.curve))
+    rows = Rows(lambda trial, _: np.array(trial.curve))
     past = history([Trial(0, {}, curve=(1.0,))])
     rows.column(past, 0)[0] = 5
     assert rows.column(past, 0).tolist() == [1]
