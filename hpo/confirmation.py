@@ -24,6 +24,7 @@ from storage.studies import StudyRecord
 LEVEL: Final = 0.95
 """Of the intervals around the means."""
 
+_HUGE: Final = 1e150
 _STEADY: Final = 5  # epochs: of equally good trials the one whose best epochs are the better on average leads
 
 
@@ -67,7 +68,7 @@ def confirm(
             f"trial {heir.number} of {study.spec.name!r} began with the weights of trial {heir.parent}: its params "
             "alone do not make it, so it cannot be confirmed by training them again"
         )
-    known = {(repeat.trial, repeat.repeat) for repeat in read_repeats(database, study)}
+    known = {(repeat.trial, repeat.repeat) for repeat in _current(database, study)}
     tasks = [
         _Task(trial, repeat, fresh_seed(study.spec.seed, trial.number, repeat))
         for trial in chosen
@@ -84,7 +85,7 @@ def confirm(
 def confirmed(database: Database, study: StudyRecord) -> list[Confirmed]:
     """Return what is on record of the study's confirmations: those that never failed first, then the best mean."""
     by_trial: dict[int, list[Repeat]] = {}
-    for repeat in read_repeats(database, study):
+    for repeat in _current(database, study):
         by_trial.setdefault(repeat.trial, []).append(repeat)
     if not by_trial:
         return []
@@ -96,6 +97,13 @@ def confirmed(database: Database, study: StudyRecord) -> list[Confirmed]:
     ]
     sign = study.spec.sign
     return sorted(found, key=lambda each: (each.mean is None, each.failed, sign * (each.mean or 0.0), each.trial))
+
+
+def _current(database: Database, study: StudyRecord) -> list[Repeat]:
+    """Return the trainings on record that are as long as their trials: one that has gone on since is not confirmed."""
+    epochs = {trial.number: trial.epochs for trial in list_trials(database, study)}
+    found = read_repeats(database, study)
+    return [each for each in found if each.error is not None or each.epochs == epochs[each.trial]]
 
 
 def leaders(database: Database, study: StudyRecord, top: int) -> list[TrialRecord]:
@@ -114,7 +122,7 @@ def leaders(database: Database, study: StudyRecord, top: int) -> list[TrialRecor
 
     def worth(trial: TrialRecord) -> tuple[float, float, int]:
         best = sorted(sign * value for _, value, _, _ in curves[trial.number])[:_STEADY]
-        return sign * float(trial.value or 0.0), fmean(best), trial.number
+        return sign * float(trial.value or 0.0), _mean(best), trial.number
 
     return sorted(able, key=worth)[:top]
 
@@ -138,13 +146,22 @@ def _confirmed(number: int, value: float, repeats: Sequence[Repeat]) -> Confirme
     failed = len(repeats) - len(values)
     if not values:
         return Confirmed(number, value, None, None, None, (), failed)
-    mean = fmean(values)
+    mean = _mean(values)
     if len(values) == 1:
         return Confirmed(number, value, mean, None, None, values, failed)
     from scipy.stats import t
 
-    half = float(t.ppf(0.5 + LEVEL / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    half = float(t.ppf(0.5 + LEVEL / 2, len(values) - 1)) * stdev(map(_bounded, values)) / len(values) ** 0.5
     return Confirmed(number, value, mean, mean - half, mean + half, values, failed)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(map(_bounded, values))
+
+
+def _bounded(value: float) -> float:
+    """Return a value small enough to be squared and summed."""
+    return min(max(value, -_HUGE), _HUGE)
 
 
 def _stacks(tasks: Iterable[_Task], objective: Objective) -> list[list[_Task]]:

@@ -17,6 +17,9 @@ from strategies import AUTO, Circumstances, Params, Space, Strategy, Targets, ch
 from strategies.registry import name_of
 from strategies.spelling import is_storable, suggestion
 
+MANY_EPOCHS = 3
+"""From so many epochs on, what one costs does not decide on a strategy, unless the time is bounded."""
+
 
 def specify(
     name: str,
@@ -65,10 +68,10 @@ def specify(
         seen = Circumstances(
             max_epochs=epochs,
             resumable=tuned is not None and tuned.resumable,
-            size=space.size,
+            size=inf if any(getattr(each, "points", None) for each in space.parameters.values()) else space.size,
             n_trials=checked_count("n_trials", n_trials),
             budget=checked_count("budget", budget),
-            epoch_seconds=epoch_seconds(tuned, space),
+            epoch_seconds=epoch_seconds(tuned, space) if timeout is not None or epochs < MANY_EPOCHS else None,
             timeout=checked_timeout(timeout),
             workers=checked_count("parallelism", parallelism) or 1,
         )

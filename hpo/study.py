@@ -165,8 +165,9 @@ class Study:
         self._record = enqueue(self._database, self._record, guess)
 
     def confirm(self, top: int = 5, seeds: int = 10, *, n_jobs: int = 1) -> "list[Confirmed]":
-        """Train the `top` leaders again from `seeds` fresh seeds each, and return them ranked by their means.
+        """Train the `top` leaders again from `seeds` fresh seeds each; return all confirmed, the best mean first.
 
+        Each is trained for as many epochs as it was in the search.
         The best of many noisy values flatters itself; a mean over seeds that the search never saw does not. What has
         been trained before is not trained again. Raises SettingError while no trial has a value, where the objective
         takes no seed, and where a leader began with another trial's weights.
@@ -247,9 +248,15 @@ class Study:
 
     @property
     def winner(self) -> TrialRecord:
-        """The trial with the best confirmed mean; the best trial as long as none is confirmed."""
-        held = [each for each in self.confirmed if each.mean is not None]
-        return self.trial(held[0].trial) if held else self.best_trial
+        """The trial with the best confirmed mean; the best trial as long as no trial as good as it is confirmed.
+
+        Only those that were trained from equally many seeds are compared: what was cut short does not count.
+        """
+        best, found = self.best_trial, self.confirmed
+        most = max((len(each.values) + each.failed for each in found), default=0)
+        held = [each for each in found if each.mean is not None and len(each.values) + each.failed == most]
+        is_current = any(each.value == best.value for each in held)
+        return self.trial(held[0].trial) if is_current else best
 
     def trial(self, number: int) -> TrialRecord:
         """Return a trial. Raises SettingError when there is none of that number."""
@@ -333,7 +340,7 @@ def create_study(
     `optimize` has a bound of its own. `max_epochs` is the most a trial may train.
     `guesses` are tried first; what one leaves open is drawn. With a `tolerance` the study ends by itself when going on
     can be expected to improve its best value by less. `parallelism` fixes the lag of adaptive strategies; unset, it
-    becomes the first number of workers.
+    becomes the first number of workers, or 16 for networks, which train as stacks.
 
     Raises StudyExists when the name is taken, unless `load_if_exists`; SpaceError, StrategyError, ObjectiveError and
     SettingError for settings that cannot be.

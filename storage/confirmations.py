@@ -26,15 +26,14 @@ class Repeat:
 
 
 def write_repeat(database: Database, study: StudyRecord, repeat: Repeat) -> None:
-    """Write a training down; one that is on record already stays as it is."""
+    """Write a training down, in place of one with the same number."""
     row = {name: getattr(repeat, name) for name in Repeat.__dataclass_fields__}
     key = (confirmations.c.study_id == study.id) & (confirmations.c.trial == repeat.trial)
     with database.write() as connection:
-        known = sa.select(confirmations.c.repeat).where(key, confirmations.c.repeat == repeat.repeat)
-        if connection.execute(known).one_or_none() is None:
-            row |= {"study_id": study.id, "confirmed_at": database.now(connection)}
-            row["metrics"] = dict(repeat.metrics) if repeat.metrics else None
-            connection.execute(sa.insert(confirmations).values(row))
+        connection.execute(sa.delete(confirmations).where(key, confirmations.c.repeat == repeat.repeat))
+        row |= {"study_id": study.id, "confirmed_at": database.now(connection)}
+        row["metrics"] = dict(repeat.metrics) if repeat.metrics else None
+        connection.execute(sa.insert(confirmations).values(row))
 
 
 def read_repeats(database: Database, study: StudyRecord) -> list[Repeat]:

@@ -9,7 +9,9 @@ import json
 import os
 import shlex
 import sqlite3
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,9 +42,10 @@ class Database:
         self.url = _parse(url)
         self.path = _sqlite_path(self.url)
         self._absolute = self.url if self.path is None else self.url.set(database=str(self.path.absolute()))
+        self._file: _File | None = None
         if self.path is not None:
             try:
-                _check_file(self.path, create=create)
+                self._file = _taken_up(self.path, create=create)
             except (OSError, ValueError) as error:
                 raise StorageError(f"{self.path} cannot be opened ({error}): check its name and permissions") from error
         self.engine = _engine(self._absolute)
@@ -85,6 +88,10 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        if self._file is not None:
+            with _files:
+                _open_files[self._file] -= 1
+            self._file = None
 
     def upgrade(self) -> str:
         """Bring the schema up to this program's, all of it or nothing; return the version that it had before.
@@ -195,12 +202,40 @@ def _sqlite_path(url: URL) -> Path | None:
     return Path(url.database)
 
 
+_File = tuple[int, int]
+"""What tells a file from every other: its device and inode."""
+
+_open_files: Final[Counter[_File]] = Counter()  # by how many databases of this process
+_files: Final = threading.Lock()
+
+
+def _taken_up(path: Path, *, create: bool) -> _File:
+    """Check a file, make it if it is to be made, and count it as open. Raises StorageError."""
+    with _files:
+        _check_file(path, create=create)
+        file = _identity(path)
+        _open_files[file] += 1
+        return file
+
+
+def _identity(path: Path) -> _File:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
 def _check_file(path: Path, *, create: bool) -> None:
+    """Raise StorageError when there is no database that could be opened; with `create`, make an empty file.
+
+    A file that is open here is not read: to close it would drop every lock that SQLite holds on it in this process, and
+    another process could then take the log away from under it (sqlite.org/howtocorrupt.html, section 2.2).
+    """
     if path.exists():
         if not path.is_file():
             raise StorageError(f"{path} is not a file; name a database file, such as hpo.db")
-        with path.open("rb") as file:
-            head = file.read(16)
+        head = b""
+        if not _open_files[_identity(path)]:
+            with path.open("rb") as file:
+                head = file.read(16)
         if head and head != b"SQLite format 3\x00":
             raise StorageError(f"{path} is not an SQLite database; name another file with --storage or HPO_STORAGE")
         if create and not os.access(path, os.W_OK):

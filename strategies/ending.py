@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from strategies.trial import State
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from strategies.trial import History
 
 ENOUGH: Final = 10
-"""Ended trials below which nothing can be said."""
+"""Trials below which nothing can be said."""
 
 
 def gain_of_doubling(values: "Sequence[float]") -> float:
@@ -33,6 +35,7 @@ def gain_of_doubling(values: "Sequence[float]") -> float:
 
 
 def expected_gain(history: "History") -> float:
-    """Return what doubling the number of trials can be expected to bring; infinity before enough have ended."""
-    values = [trial.value for trial in history.trials if trial.state.ended]
+    """Return what doubling the number of trials can be expected to bring; infinity before enough have a value."""
+    rest = (trial for trial in history.trials if trial.state is not State.RUNNING)
+    values = [trial.value for trial in rest if trial.curve or trial.state is State.FAILED]
     return gain_of_doubling(values) if len(values) >= ENOUGH else inf

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, log2
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -19,6 +19,7 @@ from strategies.trial import Params, Value
 
 _FEW: Final = 4096  # points that are listed rather than searched among
 _ATTEMPTS: Final = 100
+_VAST: Final = 40  # bits
 
 Conditions = tuple[tuple[str, tuple[Value, ...]], ...]
 """Pairs of a parent and the values it may have; all must hold."""
@@ -148,9 +149,9 @@ class Space:
 
     @property
     def size(self) -> float:
-        """The number of its points: infinity where a float has a range."""
+        """The number of its points: infinity where a float has a range, and for more than 2**40."""
         if "size" not in self._memo:
-            self._memo["size"] = inf if self._is_continuous else self._lattice().size
+            self._memo["size"] = inf if self._is_continuous or self._is_vast else self._lattice().size
         return float(self._memo["size"])
 
     def enumerated(self, limit: int) -> NDArray[np.float64] | None:
@@ -199,6 +200,12 @@ class Space:
             isinstance(each, Float) and each.low < each.high and not self.conditions[name]
             for name, each in self.parameters.items()
         )
+
+    @property
+    def _is_vast(self) -> bool:
+        """Whether there are more points than anyone would count."""
+        always = (each for name, each in self.parameters.items() if not self.conditions[name])
+        return sum(log2(len(each.levels(None))) for each in always) > _VAST
 
     @property
     def _is_continuous(self) -> bool:

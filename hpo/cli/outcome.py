@@ -98,6 +98,9 @@ def tell(found: Mapping[str, Any], study: "Study") -> None:
     if found["state"] != COMPLETE:
         say("state      open: the search is not at its end")
     say(f"trials     {seen.trials:,} ({states_in_words(seen)})")
+    targets = study.spec.targets
+    if targets.tolerance is not None and found["state"] == COMPLETE and seen.trials < (targets.n_trials or 0):
+        say(f"ended      going on could be expected to bring less than the tolerance, {targets.tolerance:g}")
     tell_failures(found["failures"][:_ERRORS], study)
     say(f"epochs     {trained:,} trained{f', {saved:,} saved ({saved / (trained + saved):.0%})' if saved else ''}")
     say(f"time       {clock_time(found['seconds'])}")

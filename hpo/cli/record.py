@@ -2,13 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hpo.cli.consoles import person
 from hpo.cli.options import Jobs, Storage
 from hpo.cli.studies import interruptible, next_command
+
+if TYPE_CHECKING:
+    from hpo.study import Study
 
 
 def record(
@@ -59,6 +62,7 @@ def record(
     )
     settings = about(subject).overridden_by(given)
     study = made(settings, name=name, suffix="-recorded", again=True)
+    _check_same(study, seed, max_epochs)
     limits = Limits.of(trials=trials, jobs=jobs)
     with interruptible(study):
         searched(study, limits)
@@ -66,3 +70,24 @@ def record(
         save_recording(recorded_curves(study), path)
         person().print(f"wrote {path}; search it again with: hpo replay {path} --strategy NAME")
         person().print(f"its history: {next_command(study.database, 'show', study.name)}", soft_wrap=True)
+
+
+def _check_same(study: "Study", seed: int, max_epochs: int | None) -> None:
+    """Raise SettingError when the study that is there under this name recorded something else."""
+    from hpo.errors import SettingError
+
+    spec = study.spec
+    differing = [
+        f"{what} {there!r}, not {here!r}"
+        for what, there, here in (
+            ("objective", spec.objective.get("shown"), study.objective.source.get("shown")),
+            ("seed", spec.seed, seed),
+            ("max_epochs", spec.targets.max_epochs, max_epochs or spec.targets.max_epochs),
+            ("strategy", spec.strategy.name, "random+full"),
+        )
+        if there != here
+    ]
+    if differing:
+        raise SettingError(
+            f"the study {study.name!r} is there already, with {'; '.join(differing)}: give another --name"
+        )

@@ -15,6 +15,8 @@ from hpo.cli.output import write_rows
 from hpo.cli.studies import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hpo.recordings import RecordedCurves
     from strategies.replay import Replayed
 
@@ -45,6 +47,7 @@ def replay(
     """
     curves = _curves(subject, storage)
     curves = curves if metric is None else curves.on(metric)
+    _check_names(strategy or ())
     rows = []
     for name in strategy or ["random", "halving"]:
         found = _searched(name, curves, _Plan(seeds, trials, budget, workers))
@@ -61,6 +64,16 @@ def replay(
         )
     if not rows:
         raise typer.Exit(1)
+
+
+def _check_names(names: "Iterable[str]") -> None:
+    """Raise StrategyError for a strategy that there is not, before any is replayed."""
+    from strategies import AUTO, StrategyError, parse_strategy
+
+    for name in names:
+        if name == AUTO:
+            raise StrategyError("'auto' chooses by circumstances that a table does not have: name a strategy")
+        parse_strategy(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,10 +55,11 @@ def resume(
         say(f"study {study.name}: {seen.trials:,} trials so far, seed {study.spec.seed}", style="bold")
         if study.record.state == COMPLETE and trials in (None, targets.n_trials) and budget in (None, targets.budget):
             reached = bound_reached(study, seen)
-            more = (
-                "every point of the grid has been tried"
-                if reached is None
-                else "for more, raise {} above {}".format(*reached)
-            )
+            if reached is not None:
+                more = "for more, raise {} above {}".format(*reached)
+            elif targets.tolerance is not None:
+                more = f"going on can be expected to improve it by less than its tolerance, {targets.tolerance:g}"
+            else:
+                more = "every point of the grid has been tried"
             say(f"it is complete: {more}")
         search(study, limits, form, confirm=confirm is not False)

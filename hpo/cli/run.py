@@ -91,7 +91,8 @@ def run(
     ] = None,
     space: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="The space, if not a network's own.")] = None,
     parallelism: Annotated[
-        int | None, typer.Option(metavar="P", help="Fix the lag of adaptive strategies (default: the first --jobs).")
+        int | None,
+        typer.Option(metavar="P", help="Fix the lag of adaptive strategies (default: the first --jobs; networks: 16)."),
     ] = None,
     order: Annotated[str | None, typer.Option(help="reproducible, or free: results count as they arrive.")] = None,
     storage: Storage = None,
@@ -251,9 +252,12 @@ def _announce(study: "Study") -> None:
     if spec.chosen is not None:
         say(f"  auto       {spec.chosen}")
     say(f"  epochs     up to {spec.targets.max_epochs:,} a trial{budget}")
+    if spec.targets.tolerance is not None:
+        say(f"  tolerance  {spec.targets.tolerance:g}: it ends when going on can be expected to bring less")
     say(f"  space      {printable(', '.join(study.space.parameters))}")
     say(f"  goal       {spec.direction} {printable(spec.metric)}")
-    say(f"  seed       {spec.seed} (the same search again: --seed {spec.seed})")
+    chosen = f"--strategy {spec.strategy.name} " if spec.chosen is not None else ""
+    say(f"  seed       {spec.seed} (the same search again: {chosen}--seed {spec.seed})")
     say(f"  storage    {study.database.shown_url}")
 
 

@@ -93,11 +93,14 @@ class Skopt(Searcher):
         return BoostedQuantiles(random_state=seed)
 
 
+_HUGE = 1e50  # beyond it the models' squares are infinite
+
+
 def _told(seen: "Evidence") -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
     """Return the points and losses to learn from: failed ones as bad as the worst, awaited ones as good as the best."""
     finite = seen.values[np.isfinite(seen.values)]
-    losses = np.where(np.isfinite(seen.values), seen.values, finite.max())
-    lies = np.full(len(seen.pending), finite.min())
+    losses = np.where(np.isfinite(seen.values), seen.values, finite.max()).clip(-_HUGE, _HUGE)
+    lies = np.full(len(seen.pending), finite.min()).clip(-_HUGE, _HUGE)
     return np.concatenate([seen.points, seen.pending]), np.concatenate([losses, lies])
 
 

@@ -20,6 +20,7 @@ from strategies import (
     STRATEGIES,
     Choice,
     Float,
+    Grid,
     Int,
     RecordedSpace,
     Space,
@@ -226,7 +227,8 @@ def test_a_recording_is_replayed_or_refused(name, data):
     except StrategyError as error:
         assert_explained(strategy, error)
         return
-    assert found.trials == min(n_trials or inf, len(cut))
+    most = min(n_trials or inf, len(cut))
+    assert found.trials == most or (isinstance(strategy.searcher, Grid) and found.trials < most)  # it has its own end
     assert found.epochs <= sum(map(len, cut))
     seen = min(found.best, default=inf)
     assert (found.winner is None) == (seen == inf)

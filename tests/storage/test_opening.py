@@ -187,3 +187,24 @@ def test_permissions_that_are_missing_are_named(file_mode, folder_mode, create, 
         Path(folder).chmod(0o777)
     assert done.stderr == ""
     assert re.search(message, done.stdout), done.stdout
+
+
+def test_opening_it_again_drops_no_lock(tmp_path):
+    """While a process has a database open, opening and closing it once more leaves SQLite's lock on the file in place.
+
+    POSIX drops all locks of a process on a file when any of its descriptors is closed: another process that then takes
+    itself for the last user would delete the log that this one still writes to.
+    """
+    path = tmp_path / "hpo.db"
+    program = (
+        "import fcntl, sys\n"
+        "with open(sys.argv[1], 'r+b') as file:\n"
+        "    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)\n"  # SQLite's range of shared locks
+    )
+    first = Database(f"sqlite:///{path}", create=True)
+    with first.read() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM studies").scalar_one()
+        Database(f"sqlite:///{path}").close()
+        held = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
+    first.close()
+    assert "BlockingIOError" in held.stderr

@@ -86,12 +86,12 @@ def history(values, state=State.COMPLETE):
     return History(SPACE, trials, {}, 1)
 
 
-def test_only_ended_trials_count_and_only_enough_of_them():
-    """Below ENOUGH ended trials the gain is unknown; those that run or rest are not counted; a failed one is the worst."""
+def test_running_trials_do_not_count_and_only_enough_others():
+    """Below ENOUGH trials with a value the gain is unknown; those that run do not count; a failed one is the worst."""
     values = [float(i) for i in range(ENOUGH)]
     assert expected_gain(history(values[1:])) == inf
     assert expected_gain(history(values)) == gain_of_doubling(values)
-    running = [Trial(ENOUGH + i, {"x": 0.5}, state, (-9.0,)) for i, state in enumerate([State.RUNNING, State.PAUSED])]
+    running = [Trial(ENOUGH + i, {"x": 0.5}, state, (-9.0,)) for i, state in enumerate([State.RUNNING, State.RUNNING])]
     more = replace(history(values), trials=[*history(values).trials, *running])
     assert expected_gain(more) == gain_of_doubling(values)
     failed = replace(history(values), trials=[*history(values).trials, Trial(99, {"x": 0.5}, State.FAILED, (-9.0,))])
