@@ -111,3 +111,11 @@ def test_the_table_holds_the_rules(capsys: pytest.CaptureFixture[str], monkeypat
     lines = [" ".join(line.split()) for line in command_here(capsys, "strategies").out.splitlines()]
     for rule in RULES:
         assert f"{rule.when} {rule.strategy} {rule.reason}" in lines
+
+
+def test_a_thinned_grid_is_not_taken_for_the_whole_space() -> None:
+    """Where `points` thin a parameter out, a grid would leave most of the space untried: it is not chosen."""
+    study = hpo.create_study(space=hpo.Space(n=hpo.Int(1, 100, points=3)), n_trials=150, storage=None)
+    assert study.spec.strategy.name == "bayes+full"
+    whole = hpo.create_study(space=hpo.Space(n=hpo.Int(1, 100)), n_trials=150, storage=None)
+    assert whole.spec.strategy.name == "grid+full"

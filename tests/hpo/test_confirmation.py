@@ -330,3 +330,46 @@ def test_a_winner_whose_checkpoint_is_gone_is_trained_again(networks: hpo.Study)
 
 def _weights(model: Any) -> list[Any]:
     return [array for layer in model.weights for array in layer]
+
+
+def test_a_better_trial_found_since_is_the_winner() -> None:
+    """A confirmation says nothing of what was found after it."""
+    study = noisy(n_trials=6, strategy="random")
+    study.confirm(1, 3)
+    assert study.winner.number == study.confirmed[0].trial
+    study.optimize(40)
+    assert study.best_value < study.confirmed[0].value
+    assert study.winner == study.best_trial
+
+
+def test_few_seeds_do_not_dethrone_many() -> None:
+    """Only trials trained from equally many seeds, the most there are, are compared."""
+    study = noisy()
+    winner = study.confirm(2, 6)[0].trial
+    study.confirm(8, 1)
+    assert study.winner.number == winner
+
+
+def test_a_trial_that_went_on_is_to_be_confirmed_again() -> None:
+    """Trainings shorter than their trial do not count any more, and are replaced."""
+    study = noisy(strategy="asha", n_trials=12, budget=12)
+    short = [trial for trial in study.trials if trial.state is hpo.State.PAUSED]
+    study.confirm(12, 2)
+    study.optimize(budget=500)
+    longer = [trial.number for trial in short if study.trial(trial.number).epochs > trial.epochs]
+    assert longer
+    assert not {each.trial for each in study.confirmed} & set(longer)
+    study.confirm(12, 2)
+    epochs = {trial.number: trial.epochs for trial in study.trials}
+    assert all(each.epochs == epochs[each.trial] for each in read_repeats(study.database, study.record))
+
+
+def test_huge_values_are_confirmed_too() -> None:
+    """Values whose sum is beyond all floats have a mean like any others."""
+
+    def huge(params: Mapping[str, float], seed: int) -> float:
+        return 1e308 + seed % 7 * 1e300 * params["x"]
+
+    study = searched(huge, 3, strategy="random")
+    assert len(study.confirm(3, 3)) == 3
+    assert study.winner.value is not None

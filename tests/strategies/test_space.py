@@ -224,3 +224,12 @@ def test_coordinates_of_another_shape(u):
     """Coordinates of the wrong number, and such as are not numbers, are refused."""
     with pytest.raises(SpaceError, match="6 coordinates"):
         SPACE.decode(u)
+
+
+def test_a_vast_space_is_not_counted():
+    """Hundreds of switches are too many points to count: their number is infinity, and a search of them goes on."""
+    space = Space({f"s{i}": Choice(True, False) for i in range(400)})  # noqa: FBT003 - the values chosen from
+    assert space.size == inf
+    assert space.enumerated(10**6) is None
+    assert space.sample(np.random.default_rng(0)) in space
+    assert Space({f"n{i}": Int(0, 2**40) for i in range(27)}).size == inf
