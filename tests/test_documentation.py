@@ -32,7 +32,7 @@ def test_the_objective_of_ones_own_runs(tmp_path: Path, monkeypatch: pytest.Monk
     import tomllib
 
     (script,) = [block for block in blocks("python") if block.startswith("# train.py")]
-    (toml,) = blocks("toml")
+    (toml,) = [block for block in blocks("toml") if block.startswith("# space.toml")]
     strategy = re.search(r"--space space.toml --strategy (\S+)", README)
     (tmp_path / "train.py").write_text(script)
     monkeypatch.chdir(tmp_path)
@@ -44,6 +44,18 @@ def test_the_objective_of_ones_own_runs(tmp_path: Path, monkeypatch: pytest.Monk
     )
     study.optimize(5)
     assert study.best_value < 1
+
+
+def test_the_study_file_is_a_search(tmp_path: Path) -> None:
+    """README's study file is read as it stands, and its space and guesses fit its objective."""
+    from hpo.cli.run_settings import read_study_file
+
+    (toml,) = [block for block in blocks("toml") if block.startswith("# study.toml")]
+    (tmp_path / "study.toml").write_text(toml)
+    settings = read_study_file(tmp_path / "study.toml")
+    assert settings.space is not None
+    assert [guess in settings.space for guess in settings.guesses] == [True]
+    assert hpo.parse_strategy(str(settings.strategy)).name == settings.strategy
 
 
 def test_the_estimator_is_cross_validated(capsys: pytest.CaptureFixture[str]) -> None:
