@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from hpo.errors import Exhausted, SettingError
 from hpo.objectives import read_value
+from hpo.threads import one_thread
 from storage.database import Database
 from storage.queries import read_curves
 from storage.studies import StudyRecord
@@ -52,10 +53,8 @@ class Asking:
 
     def ask(self) -> AskedTrial:
         """Return a trial to evaluate. Raises Exhausted, or SettingError when another has to be told first."""
-        from threadpoolctl import threadpool_limits
-
         dead = list_dead(self._database, self._study.id, but_by=self._worker.launcher)
-        with threadpool_limits(1):  # as a worker decides: BLAS on several threads may round otherwise
+        with one_thread(self._study.spec.strategy):  # as a worker decides
             exchange = self._worklist.exchange((), Wanted(), dead)
         if exchange.complete:
             raise Exhausted(f"the study {self._study.spec.name!r} is complete: there is nothing left to ask for")

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from hpo.errors import HpoError
 from hpo.objectives import Objective
+from hpo.threads import one_thread
 from hpo.worker import WorkerLoop
 from storage.database import Database
 from storage.errors import StorageError
@@ -53,10 +54,8 @@ class Watcher:
 
 def run_here(database: Database, study: StudyRecord, launch: Launch) -> None:
     """Be the one worker, in this very thread. Raises KeyboardInterrupt after a Ctrl-C, when all is saved."""
-    from threadpoolctl import threadpool_limits
-
     loop = WorkerLoop(database, study, launch.objective, deadline=launch.deadline, lease=launch.lease)
-    with threadpool_limits(1), _interrupts(loop.stopping.set) as interrupted:
+    with one_thread(study.spec.strategy), _interrupts(loop.stopping.set) as interrupted:
         loop.run()
     if interrupted.is_set():
         raise KeyboardInterrupt
@@ -164,15 +163,14 @@ def work(launch: Launch, launcher: str, launcher_pid: int) -> Exception | None:
 
 
 def _work(database: Database, study: StudyRecord, launch: Launch, launcher: str, launcher_pid: int) -> None:
-    from threadpoolctl import threadpool_limits
-
     loop = WorkerLoop(
         database, study, launch.objective, launcher=launcher, deadline=launch.deadline, lease=launch.lease
     )
     parent = launcher_pid if launch.backend == "loky" else None
     surroundings = nullcontext() if os.getpid() == launcher_pid else _child_of(parent, loop.stopping)
     try:
-        with threadpool_limits(1), surroundings:  # in threads, too: OpenMP's number of threads is each one's own
+        # in threads, too: OpenMP's number of threads is each one's own
+        with one_thread(study.spec.strategy), surroundings:
             loop.run()
     except Exception:
         with suppress(StorageError):  # the first error is the one to tell

@@ -26,10 +26,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let BLAS compute small networks on one thread: many threads of many tests side by side wait for each other."""
-    if request.path.parent.name not in ("network", "laws"):
+    """Let BLAS compute small things on one thread: many threads of many tests side by side wait for each other."""
+    if request.path.parent.name not in ("network", "laws", "strategies"):
         yield  # what is about studies limits the threads itself, which is tested
         return
+    import scipy.linalg  # noqa: F401 - it brings a BLAS of its own, which is limited only once it is loaded
+
     with threadpool_limits(1):
         yield
 
