@@ -373,7 +373,7 @@ def create_study(
             raise
         record = read_study(database, spec.name)
         if tuned is not None:
-            tuned = tuned.lasting(record.spec.targets.max_epochs)
+            tuned = tuned.lasting(record.spec.schedule_epochs)
             check_fit(tuned, record.spec)
     return Study(database, record, tuned)
 
@@ -389,7 +389,7 @@ def load_study(
     record = read_study(database, name)
     if objective is None:
         return Study(database, record, None)
-    tuned = as_objective(objective, record.spec.metric).lasting(record.spec.targets.max_epochs)
+    tuned = as_objective(objective, record.spec.metric).lasting(record.spec.schedule_epochs)
     check_fit(tuned, record.spec)
     return Study(database, record, tuned)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -11,10 +11,10 @@ from storage.codec import decode, digest
 from storage.database import Database
 from storage.errors import CheckpointError
 from storage.studies import StudyRecord
-from storage.tables import checkpoints, jobs, measurements, trials, workers
+from storage.tables import USABLE, checkpoints, jobs, measurements, trials, workers
 from strategies import Params, State
 
-_UNUSABLE = (State.FAILED, State.DISCARDED)
+_USABLE: Final = sa.text(USABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def list_decisions(database: Database, study: StudyRecord, trial: int) -> list[D
 
 def rank_of(database: Database, study: StudyRecord, trial: int) -> tuple[int, int] | None:
     """Return a trial's rank by value (equal values share one), and how many have one; None for one without."""
-    mine = (trials.c.study_id == study.id, trials.c.value.is_not(None), trials.c.state.not_in(_UNUSABLE))
+    mine = (trials.c.study_id == study.id, _USABLE)
     with database.read() as connection:
         value = connection.execute(
             sa.select(trials.c.value).where(*mine, trials.c.number == trial)
@@ -235,7 +235,7 @@ def _all(study: StudyRecord) -> sa.Select[Any]:
 def _ranked(study: StudyRecord) -> sa.Select[Any]:
     value = trials.c.value
     order = value.desc() if study.spec.direction == "maximize" else value.asc()
-    return _all(study).where(value.is_not(None), trials.c.state.not_in(_UNUSABLE)).order_by(order, trials.c.number)
+    return _all(study).where(_USABLE).order_by(order, trials.c.number)
 
 
 def _trial(row: Row[Any]) -> TrialRecord:

@@ -8,11 +8,12 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.tables import checkpoints, jobs, measurements, studies, trials, workers
+from storage.tables import PAUSED, checkpoints, jobs, measurements, studies, trials, workers
 
 _id: sa.BindParameter[int] = sa.bindparam("study")
 _me: sa.BindParameter[str] = sa.bindparam("me")
 _not_done = sa.text("jobs.state <> 'done'")  # spelled as in the partial index, so that SQLite uses it
+_is_paused = sa.text(f"trials.{PAUSED}")  # likewise
 _a_job = (
     jobs.c.number,
     jobs.c.trial,
@@ -225,7 +226,7 @@ next_job = sa.select(sa.func.coalesce(sa.func.max(jobs.c.number) + 1, 0)).where(
 count_pending = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.study_id == _id, _not_done)
 idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, trials.c.parent).where(
     trials.c.study_id == _id,
-    trials.c.state == "paused",
+    _is_paused,
     ~sa.exists().where(
         jobs.c.study_id == trials.c.study_id, jobs.c.trial == trials.c.number, sa.text("jobs.state <> 'done'")
     ),

@@ -37,11 +37,22 @@ class StudySpec:
     job_order: JobOrder = "reproducible"
     chosen: str | None = None
     """Why the strategy was chosen for it, in a sentence; None when the user chose."""
+    horizon: int | None = None
+    """The epochs that schedules are laid out for: max_epochs as it was at first. None: as it is."""
+    trial_timeout: float | None = None
+    """Seconds of training after which a job counts as hanging; None: never."""
+    retries: int = 2
+    """How often a trial that loses its worker is tried again before it counts as failed."""
 
     @property
     def sign(self) -> float:
         """What turns a value of this study into one of which lower is better, and back."""
         return -1.0 if self.direction == "maximize" else 1.0
+
+    @property
+    def schedule_epochs(self) -> int:
+        """The epochs that an objective's schedules are laid out for."""
+        return self.targets.max_epochs if self.horizon is None else self.horizon
 
     @property
     def lag(self) -> int | None:
@@ -59,6 +70,7 @@ class StudyRecord:
     state: str
     created_at: float
     ended_at: float | None
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,9 @@ def create_study(database: Database, spec: StudySpec) -> StudyRecord:
             "tolerance": spec.targets.tolerance,
             "queue": list(spec.targets.queue) or None,
             "chosen": spec.chosen,
+            "horizon": spec.horizon,
+            "trial_timeout": spec.trial_timeout,
+            "retries": spec.retries,
             "state": OPEN,
             "revision": 0,
             "created_at": database.now(connection),
@@ -217,5 +232,8 @@ def _record(row: Row[Any]) -> StudyRecord:
         parallelism=row.parallelism,
         job_order=row.job_order,
         chosen=row.chosen,
+        horizon=row.horizon,
+        trial_timeout=row.trial_timeout,
+        retries=row.retries,
     )
-    return StudyRecord(row.id, spec, row.view, row.state, row.created_at, row.ended_at)
+    return StudyRecord(row.id, spec, row.view, row.state, row.created_at, row.ended_at, row.edition)

@@ -9,11 +9,17 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA: Final = "0002"
+SCHEMA: Final = "0003"
 """The newest migration: the schema this program reads and writes."""
 
 VERSION_TABLE: Final = "hpo_alembic_version"
 """Ours alone: another tool's migrations may live in the same database."""
+
+USABLE: Final = "value IS NOT NULL AND state NOT IN ('failed', 'discarded')"
+"""The condition of the index that ranks trials: a query has to spell it like this to be answered from it."""
+
+PAUSED: Final = "state = 'paused'"
+"""The condition of the index of paused trials; likewise."""
 
 metadata = sa.MetaData()
 
@@ -50,6 +56,26 @@ studies = sa.Table(
     sa.Column("tolerance", _Real, comment="it ends when going on can be expected to improve by less"),
     sa.Column("queue", sa.JSON(none_as_null=True), comment="first guesses: points tried before any other"),
     sa.Column("chosen", _Text, comment="why its strategy was chosen for it, in a sentence"),
+    sa.Column(
+        "horizon",
+        sa.Integer,
+        comment="the epochs that schedules are laid out for: max_epochs as it was at first; null: as it is",
+    ),
+    sa.Column("trial_timeout", _Real, comment="seconds after which a job's process is ended"),
+    sa.Column(
+        "retries",
+        sa.Integer,
+        nullable=False,
+        server_default=sa.text("2"),
+        comment="how often a trial that loses its worker is tried again",
+    ),
+    sa.Column(
+        "edition",
+        sa.Integer,
+        nullable=False,
+        server_default=sa.text("0"),
+        comment="rises when the space or max_epochs change: workers read the study anew",
+    ),
     sqlite_autoincrement=True,  # the id of a deleted study is never another's: a worker of the old one would be misled
 )
 
@@ -76,7 +102,11 @@ trials = sa.Table(
     sa.Column("train_seconds", _Real, nullable=False),
     sa.Column("revision", _Int, nullable=False),
     sa.Index("trials_by_revision", "study_id", "revision"),
-    sa.Index("trials_by_value", "study_id", "state", "value"),
+    # A leaderboard of any length is read off its top; the few trials between two jobs are found among a million.
+    sa.Index(
+        "trials_ranked", "study_id", "value", "number", sqlite_where=sa.text(USABLE), postgresql_where=sa.text(USABLE)
+    ),
+    sa.Index("trials_paused", "study_id", "number", sqlite_where=sa.text(PAUSED), postgresql_where=sa.text(PAUSED)),
 )
 
 jobs = sa.Table(
@@ -169,4 +199,21 @@ workers = sa.Table(
     sa.Column("seen_at", _Real, nullable=False),
     sa.Column("request", _Text, comment="stop: finish the running epochs, checkpoint and leave"),
     sa.Index("workers_by_study", "study_id"),
+)
+
+interventions = sa.Table(
+    "interventions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("study", _Text, nullable=False, comment="its name at that time"),
+    sa.Column("study_id", sa.Integer, comment="no reference: the trail outlives the study"),
+    sa.Column("trial", sa.Integer, comment="null: about the whole study"),
+    sa.Column("action", _Text, nullable=False, comment="retry, discard, extend, pause, stop, delete …"),
+    sa.Column("details", sa.JSON, nullable=False, comment="what was changed, and the reason given"),
+    sa.Column("before_job", sa.Integer, comment="the first job that was decided knowing of it"),
+    sa.Column("by_user", _Text, nullable=False),
+    sa.Column("by_node", _Text, nullable=False),
+    sa.Column("at", _Real, nullable=False),
+    sa.Index("interventions_by_study", "study_id"),
+    sqlite_autoincrement=True,
 )

@@ -21,8 +21,11 @@ from storage.tables import SCHEMA, VERSION_TABLE
 from storage.views import STABLE_VIEWS
 
 FOLDER = Path(storage.migrations.__file__).parent
-VERSIONS = {"first": "0001"}
-NEW_IN = {"0001": {"tables": {"confirmations"}, "views": {"confirmed"}}}
+VERSIONS = {"first": "0001", "second": "0002"}
+NEW_IN = {
+    "0001": {"tables": {"confirmations", "interventions"}, "views": {"confirmed"}},
+    "0002": {"tables": {"interventions"}, "views": set()},
+}
 """By version: what later ones have added."""
 
 
@@ -117,7 +120,8 @@ def test_an_upgrade_keeps_every_row(old, half):
     for table, kept in before.items():
         found = [{name: row[name] for name in row if name in (kept[0] if kept else ())} for row in after[table]]
         assert found == kept
-        assert all(row[name] is None for row in after[table] for name in row.keys() - kept[0].keys())
+        new = {"retries": 2, "edition": 0}
+        assert all(row[name] == new.get(name) for row in after[table] for name in row.keys() - kept[0].keys())
     assert all(rows(path, f"SELECT count(*) FROM {table}") == [(0,)] for table in NEW_IN[version]["tables"])
     assert shape(path) == shape(half)
 
