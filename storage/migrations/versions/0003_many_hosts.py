@@ -1,4 +1,4 @@
-"""What a team needs: a trail of interventions, a policy for failures, changing studies, and indexes for long histories."""
+"""What a team needs: a trail of interventions, a policy for failures, studies that change, indexes for long ones."""
 
 import sqlalchemy as sa
 from alembic import op
