@@ -7,6 +7,10 @@ class StorageError(HpoError):
     """The database cannot be opened, read or written. The message says which one, why, and what to do."""
 
 
+class Unavailable(StorageError):  # noqa: N818 - the name is the condition
+    """The database is out of reach for the moment, or another transaction got in the way: trying again may help."""
+
+
 class StudyNotFound(StorageError, KeyError):  # noqa: N818 - the name is the condition
     """No study of that name is in the database."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 from storage.codec import decode, digest
 from storage.database import Database
 from storage.errors import CheckpointError
+from storage.outages import persistent
 from storage.studies import StudyRecord
 from storage.tables import USABLE, checkpoints, jobs, measurements, trials, workers
 from strategies import Params, State
@@ -93,6 +94,7 @@ class Overview:
         return sum(self.states.values())
 
 
+@persistent
 def overview(database: Database, study: StudyRecord) -> Overview:
     """Return how far the study is, as of one moment."""
     with database.read() as connection:

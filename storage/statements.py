@@ -52,7 +52,8 @@ revision = sa.select(studies.c.revision).where(studies.c.id == _id)
 request = sa.select(workers.c.request).where(workers.c.id == _me)
 count_workers = sa.select(sa.func.count()).select_from(workers).where(workers.c.study_id == _id)
 
-held_jobs = sa.select(jobs.c.number).where(_mine, _not_done)
+# Locked where rows can be: until the end of the transaction nobody takes over what it writes about.
+held_jobs = sa.select(jobs.c.number).where(_mine, _not_done).with_for_update()
 renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bindparam("until"))
 seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
 
@@ -102,7 +103,7 @@ stop_trial = (
     .where(_trial)
     .values(
         state="stopped",
-        stop_reason=sa.bindparam("reason", type_=sa.Text),
+        stop_reason=sa.bindparam("reason"),
         finished_at=sa.bindparam("now"),
         revision=sa.bindparam("rev"),
     )
@@ -136,7 +137,7 @@ leave_trial = (
     .values(
         state=sa.bindparam("result"),
         finished_at=sa.bindparam("finished"),
-        stop_reason=sa.bindparam("reason", type_=sa.Text),
+        stop_reason=sa.bindparam("reason"),
         error=sa.bindparam("message"),
         traceback=sa.bindparam("trace"),
         attempts=0,

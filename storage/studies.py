@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection, Row
 
 from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound
+from storage.outages import persistent
 from storage.tables import studies, trials
 from storage.views import create_view, view_name
 from strategies import Params, Space, State, Strategy, Targets
@@ -92,7 +93,7 @@ class StudySummary:
 
 def create_study(database: Database, spec: StudySpec) -> StudyRecord:
     """Write a new study and its typed view. Raises StudyExists when the name is taken."""
-    with database.write() as connection:
+    with database.alone() as connection:
         taken = {row.name: row.view for row in connection.execute(sa.select(studies.c.name, studies.c.view))}
         if spec.name in taken:
             raise StudyExists(
@@ -130,6 +131,7 @@ def create_study(database: Database, spec: StudySpec) -> StudyRecord:
         return _record(_find(connection, spec.name, database))
 
 
+@persistent
 def load_study(database: Database, name: str) -> StudyRecord:
     """Return the study of that name. Raises StudyNotFound with the nearest name."""
     with database.read() as connection:

@@ -15,6 +15,7 @@ import psutil
 import sqlalchemy as sa
 
 from storage.database import Database
+from storage.outages import persistent
 from storage.tables import workers
 
 STOP: Final = "stop"
@@ -48,6 +49,7 @@ def process_name() -> str:
     return f"{_node()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
+@persistent
 def register(database: Database, study_id: int, worker: Worker) -> None:
     """Enter a worker that is about to claim jobs."""
     with database.write() as connection:
@@ -62,9 +64,11 @@ def register(database: Database, study_id: int, worker: Worker) -> None:
             "started_at": now,
             "seen_at": now,
         }
+        connection.execute(sa.delete(workers).where(workers.c.id == worker.id))  # should it be entered already
         connection.execute(sa.insert(workers).values(row))
 
 
+@persistent
 def retire(database: Database, ids: Iterable[str]) -> None:
     """Take workers off the list: they have left."""
     gone = list(ids)
@@ -73,6 +77,7 @@ def retire(database: Database, ids: Iterable[str]) -> None:
             connection.execute(sa.delete(workers).where(workers.c.id.in_(gone)))
 
 
+@persistent
 def request_stop(database: Database, study_id: int, launcher: str | None = None) -> None:
     """Ask a study's workers (only those of one launcher, if named) to finish their epochs, checkpoint and leave."""
     chosen = workers.c.study_id == study_id
@@ -82,6 +87,7 @@ def request_stop(database: Database, study_id: int, launcher: str | None = None)
         connection.execute(sa.update(workers).where(chosen).values(request=STOP))
 
 
+@persistent
 def list_pids(database: Database, study_id: int, launcher: str) -> list[int]:
     """Return the process ids of a launcher's workers."""
     with database.read() as connection:
@@ -89,6 +95,7 @@ def list_pids(database: Database, study_id: int, launcher: str) -> list[int]:
         return sorted(set(connection.execute(sa.select(workers.c.pid).where(chosen)).scalars()))
 
 
+@persistent
 def list_dead(
     database: Database, study_id: int, *, launched_by: str | None = None, but_by: str | None = None
 ) -> list[str]:

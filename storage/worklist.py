@@ -10,6 +10,9 @@ one order, and that order is the study's history:
 
 Whoever does not hold a job any longer (its lease ran out and another worker took it) can write nothing about it: the
 results of a sleeper that wakes up late are refused. As training is deterministic, its successor writes the same ones.
+
+Each is repeated while the database is out of reach. Repeated, they are harmless: what has been reported is not held any
+more, and what was claimed when the line broke, so that nobody here knows of it, is given back.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,6 +26,7 @@ from storage import statements
 from storage.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_curve, read_ready
 from storage.database import Database
 from storage.errors import StudyNotFound
+from storage.outages import persistent
 from storage.prepared import prepare_all, run
 from storage.recording import write_decisions, write_ends, write_progress
 from storage.studies import COMPLETE, StudyRecord
@@ -53,6 +57,8 @@ class Worklist:
         self._study = study
         self._lease = lease
         self._known = knowledge_of(study)
+        self._mine: set[int] = set()  # jobs that this worker knows it holds
+        self._unsure = False  # whether the last transaction may have happened or not
         prepare_all(statements.EVERY[database.engine.dialect.name], database.engine.dialect)
         strategy = study.spec.strategy
         self._slow = strategy.searcher.slow or strategy.scheduler.slow
@@ -85,6 +91,12 @@ class Worklist:
 
     def record(self, progress: Sequence[Progress]) -> set[int]:
         """Write new measurements and checkpoints, renew every lease; return the numbers of the jobs still held."""
+        held = self._record(progress)
+        self._mine &= held
+        return held
+
+    @persistent
+    def _record(self, progress: Sequence[Progress]) -> set[int]:
         with self._database.write() as connection:
             held = self._held(connection)
             now = self._database.now(connection)
@@ -96,6 +108,11 @@ class Worklist:
 
     def release(self, progress: Sequence[Progress]) -> None:
         """Give back jobs, with what has been measured and checkpointed so far; anyone may claim them."""
+        self._release(progress)
+        self._mine -= {item.claim.job.number for item in progress}
+
+    @persistent
+    def _release(self, progress: Sequence[Progress]) -> None:
         with self._database.write() as connection:
             held = self._held(connection)
             mine = [item for item in progress if item.claim.job.number in held]
@@ -104,6 +121,7 @@ class Worklist:
             if mine:
                 self._next_revision(connection)
 
+    @persistent
     def bury(self, dead: Sequence[str]) -> None:
         """Give back what `dead` workers held; a trial that has lost MAX_ATTEMPTS workers in a row fails.
 
@@ -120,6 +138,7 @@ class Worklist:
             raise
         self._known.revision = row.revision
 
+    @persistent
     def look(self) -> tuple[int, str | None]:
         """Return the study's revision and what somebody requests of this worker: a cheap look without a lock."""
         with self._database.read() as connection:
@@ -160,11 +179,20 @@ class Worklist:
         claiming: bool = True,
     ) -> Exchange:
         """Carry out an exchange; a slow strategy's decision comes `prepared`, and unless `claiming` is left ready."""
+        result = self._attempt(reports, wanted, dead, prepared, claiming=claiming)
+        self._mine -= {report.progress.claim.job.number for report in reports}
+        self._mine |= {claim.job.number for claim in result.claims}
+        return result
+
+    @persistent
+    def _attempt(
+        self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str], prepared: Plan | None, *, claiming: bool
+    ) -> Exchange:
         result = Exchange([], complete=False, workers=0)
         try:
             with self._database.write() as connection:
                 row, moment = self._begin(connection)
-                lost = any(self._take_over(moment, dead))
+                lost = any(self._take_over(moment, dead)) or self._give_back_unknown(moment)
                 held = self._held(connection) if reports else set()
                 ended = [report for report in reports if report.progress.claim.job.number in held]
                 self._end(moment, ended)
@@ -177,9 +205,19 @@ class Worklist:
             return result
         except BaseException:
             self._known.forget()  # it may have entered what was rolled back
+            self._unsure = True
             raise
         self._known.revision = row.revision
+        self._unsure = False
         return result
+
+    def _give_back_unknown(self, moment: Moment) -> bool:
+        """Make jobs ready again that were claimed in a transaction that may have happened, and nobody trains."""
+        unknown = self._held(moment.connection) - self._mine if self._unsure else set()
+        if unknown:
+            running = run(moment.connection, statements.jobs_of_worker, {"study": self._study.id, "me": self.worker.id})
+            self._free(moment.connection, [job for row in running if (job := Job(*row)).number in unknown])
+        return bool(unknown)
 
     def _begin(self, connection: Connection) -> tuple[Row[Any], Moment]:
         """Take the study's next revision, and bring what is known up to the one before."""
@@ -229,7 +267,10 @@ class Worklist:
             self._end(moment, [Report(progress, State.FAILED, error=error)])
 
     def _free(self, connection: Connection, jobs: Iterable[Job]) -> None:
-        rows = [{"study": self._study.id, "job": job.number, "trial": job.trial} for job in jobs]
+        rows = [
+            {"study": self._study.id, "job": job.number, "trial": job.trial}
+            for job in sorted(jobs, key=lambda job: job.number)  # as everybody locks them, so that none blocks another
+        ]
         if rows:
             run(connection, statements.release_job, rows)
             run(connection, statements.pause_trial, rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres_server import Server, running
 from threadpoolctl import threadpool_limits
 
 if sys.platform != "win32":
@@ -34,6 +35,21 @@ def one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server, shared by the tests of a process."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of its own, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'hpo.db'}"
+    return request.getfixturevalue("postgres").new_database()
 
 
 @contextmanager

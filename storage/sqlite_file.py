@@ -1,0 +1,77 @@
+"""The file of an SQLite database: found, checked, made, and known to be open."""
+
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.engine import URL
+
+from storage.errors import StorageError
+
+File = tuple[int, int]
+"""What tells a file from every other: its device and inode."""
+
+_open_files: Final[Counter[File]] = Counter()  # by how many databases of this process
+_files: Final = threading.Lock()
+
+
+def path_in(url: URL) -> Path:
+    """Return the path of the file that an SQLite URL names. Raises StorageError when it names none."""
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise StorageError(
+            f"{url} names no file: workers share the database, so it has to be one, such as sqlite:///hpo.db "
+            "(in Python, storage=None keeps a study in a temporary file)"
+        )
+    return Path(url.database)
+
+
+def take_up(path: Path, *, create: bool) -> File:
+    """Check a file, with `create` make it if it is not there, and count it as open. Raises StorageError."""
+    try:
+        with _files:
+            _check(path, create=create)
+            file = _identity(path)
+            _open_files[file] += 1
+            return file
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path} cannot be opened ({error}): check its name and permissions") from error
+
+
+def let_go(file: File) -> None:
+    """Count a file that was taken up as closed."""
+    with _files:
+        _open_files[file] -= 1
+
+
+def _identity(path: Path) -> File:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _check(path: Path, *, create: bool) -> None:
+    """Raise StorageError when there is no database that could be opened; with `create`, make an empty file.
+
+    A file that is open here is not read: to close it would drop every lock that SQLite holds on it in this process, and
+    another process could then take the log away from under it (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    if path.exists():
+        if not path.is_file():
+            raise StorageError(f"{path} is not a file; name a database file, such as hpo.db")
+        head = b""
+        if not _open_files[_identity(path)]:
+            with path.open("rb") as file:
+                head = file.read(16)
+        if head and head != b"SQLite format 3\x00":
+            raise StorageError(f"{path} is not an SQLite database; name another file with --storage or HPO_STORAGE")
+        if create and not os.access(path, os.W_OK):
+            raise StorageError(f"{path} is read-only; make it writable or name another file with --storage")
+        return
+    if not create:
+        raise StorageError(f"there is no database at {path}; start a study with `hpo run`, or name one with --storage")
+    if not path.parent.is_dir():
+        raise StorageError(f"the folder {path.parent} of the database {path.name} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise StorageError(f"the folder {path.parent} is read-only; name another place with --storage or HPO_STORAGE")
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # its owner's alone
