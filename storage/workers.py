@@ -1,9 +1,14 @@
-"""Who works on a study: workers by name, asked to stop through their row, known to be dead when their process is."""
+"""Who works on a study: workers by name, asked to stop through their row, known to be dead when their process is.
+
+A process is known by its node, its id there, and when it started, counted from the node's boot: a clock that is set
+makes no process another. A node is where process ids mean the same: two containers of one host name are two nodes.
+"""
 
 import itertools
 import os
 import socket
 import threading
+import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +27,9 @@ STOP: Final = "stop"
 
 _count = itertools.count()
 _count_lock = threading.Lock()
-_CLOCK_SLACK: Final = 2.0  # seconds by which a process's start may be reported differently from one look to the next
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+_START: Final = 19  # of the fields of /proc/PID/stat after the process's name: clock ticks since the boot
+_SLACK: Final = 2.0  # seconds by which a start may be reported differently where it is not counted from the boot
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,12 @@ class Worker:
         with _count_lock:
             count = next(_count)
         name = process_name()
-        return cls(f"{name}:{count}", launcher or name, _node(), os.getpid(), psutil.Process().create_time())
+        return cls(f"{name}:{count}", launcher or name, _node(), os.getpid(), _started())
 
 
 def process_name() -> str:
     """Return a name for this process that no other process has, now or later, here or elsewhere."""
-    return f"{_node()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+    return f"{_node()}:{os.getpid()}:{_started():.2f}"
 
 
 @persistent
@@ -89,9 +96,9 @@ def request_stop(database: Database, study_id: int, launcher: str | None = None)
 
 @persistent
 def list_pids(database: Database, study_id: int, launcher: str) -> list[int]:
-    """Return the process ids of a launcher's workers."""
+    """Return the process ids of a launcher's workers on this node: elsewhere they are other processes' ids."""
     with database.read() as connection:
-        chosen = (workers.c.study_id == study_id) & (workers.c.launcher == launcher)
+        chosen = (workers.c.study_id == study_id) & (workers.c.launcher == launcher) & (workers.c.node == _node())
         return sorted(set(connection.execute(sa.select(workers.c.pid).where(chosen)).scalars()))
 
 
@@ -117,18 +124,34 @@ def _alive(pid: int, started: float) -> bool:
     try:
         process = psutil.Process(pid)
         alive = process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        return alive and abs(process.create_time() - started) < _CLOCK_SLACK
-    except psutil.NoSuchProcess:
+        return alive and abs(_started(pid) - started) < _SLACK
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return False
-    except psutil.AccessDenied:  # somebody else's process: it exists
+    except (psutil.AccessDenied, PermissionError):  # somebody else's process: it exists
         return True
+
+
+def _started(pid: int | None = None) -> float:
+    """Return when a process (or this one) started: in seconds since the node's boot if known, else since 1970."""
+    if not _BOOT.exists():
+        return psutil.Process(pid).create_time()
+    _, _, fields = Path(f"/proc/{pid or 'self'}/stat").read_text().rpartition(")")  # a name may hold anything
+    return int(fields.split()[_START]) / os.sysconf("SC_CLK_TCK")
 
 
 @cache
 def _node() -> str:
-    """Return a name for where process ids are unique: host, boot and process namespace."""
+    """Return a name for where process ids and their starts are unique: host, boot, namespaces of processes and time."""
     parts = [socket.gethostname()]
-    with suppress(OSError):  # there are systems that have neither
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8])
-        parts.append(Path("/proc/self/ns/pid").readlink().name.strip("pid:[]"))
+    try:
+        parts.append(_BOOT.read_text().strip())
+        parts.extend(_namespace(kind) for kind in ("pid", "time"))
+    except OSError:  # no Linux: then hosts of one name differ in their network card
+        parts.append(f"{uuid.getnode():x}")
     return "/".join(parts)
+
+
+def _namespace(kind: str) -> str:
+    with suppress(OSError):  # older kernels know none of time
+        return Path(f"/proc/self/ns/{kind}").readlink().name.rpartition(":")[2].strip("[]")
+    return "-"

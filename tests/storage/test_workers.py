@@ -101,6 +101,48 @@ def test_the_dead_are_told_from_the_living(database, hired):
     assert left == {alive, here.id, "elsewhere"}
 
 
+def elsewhere(*prefix):
+    """Return the name of a process that runs under `prefix`."""
+    program = "from storage.workers import process_name; print(process_name())"
+    done = subprocess.run(
+        [*prefix, sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("kind", ["pid", "time"])
+def test_containers_of_one_name_are_two_nodes(kind):
+    """Where process ids (or their starts) mean something else, the node is another, though host and boot are one."""
+    prefix = ("unshare", f"--{kind}", "--fork", *(("--mount-proc",) if kind == "pid" else ()))
+    if not (there := elsewhere(*prefix)):
+        pytest.skip(f"no {kind} namespace can be made here: that takes Linux and its superuser")
+    node, other = process_name().rsplit(":", 2)[0], there.rsplit(":", 2)[0]
+    assert node != other
+    assert node.split("/")[:2] == other.split("/")[:2], "this is about one host and one boot"
+    assert elsewhere().rsplit(":", 2)[0] == node
+
+
+def test_a_clock_that_is_set_kills_nobody(database, hired):
+    """A process is known by when it started since the boot: whatever a host's clock says meanwhile, it is the same."""
+    process, name = hired()
+    stat = Path(f"/proc/{process.pid}/stat")
+    if not stat.exists():
+        pytest.skip("only Linux counts from the boot")
+    ticks = int(stat.read_text().rpartition(")")[2].split()[19])
+    with database.read() as connection:
+        ((started,),) = connection.exec_driver_sql("SELECT process_started FROM workers").all()
+    assert (name.split(":")[2], started) == (f"{started:.2f}", ticks / os.sysconf("SC_CLK_TCK"))
+    assert list_dead(database, 1) == []
+
+
+def test_process_ids_of_other_nodes_are_nobody_s_here(database):
+    """A launcher never takes a process id of another host's for one of its own: whoever it would end is a stranger."""
+    here = Worker.here("me")
+    register(database, 1, here)
+    register(database, 1, replace(here, id="there", node="there", pid=1))
+    assert list_pids(database, 1, "me") == [os.getpid()]
+
+
 def test_a_launcher_finds_its_own(database, hired):
     """Workers are asked for by launcher: the dead of one, the dead of all others, the process ids of one."""
     mine, my_id = hired("me")
