@@ -10,8 +10,9 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from time import time
+from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
@@ -31,14 +32,17 @@ LOOK_EVERY: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Which workers to launch: on what, how many, by which joblib backend, and until when (`time.time`)."""
+    """Which workers to launch: on what, how many, by which joblib backend, and for how many seconds.
 
-    url: str
+    The URL is not shown: launches appear in the logs and on the pages of clusters, and it may hold a password.
+    """
+
+    url: str = field(repr=False)
     study: str
     objective: Objective
     n_jobs: int
     backend: str
-    deadline: float | None
+    timeout: float | None
     lease: float = LEASE
 
 
@@ -54,7 +58,7 @@ class Watcher:
 
 def run_here(database: Database, study: StudyRecord, launch: Launch) -> None:
     """Be the one worker, in this very thread. Raises KeyboardInterrupt after a Ctrl-C, when all is saved."""
-    loop = WorkerLoop(database, study, launch.objective, deadline=launch.deadline, lease=launch.lease)
+    loop = WorkerLoop(database, study, launch.objective, timeout=launch.timeout, lease=launch.lease)
     with one_thread(study.spec.strategy), _interrupts(loop.stopping.set) as interrupted:
         loop.run()
     if interrupted.is_set():
@@ -88,12 +92,13 @@ def _look_after(
 ) -> None:
     undertaker: Worklist | None = None
     passed_on = False
+    until = inf if crew.launch.timeout is None else monotonic() + crew.launch.timeout
     while not crew.wait(LOOK_EVERY):
         watcher.update()
-        if stop_asked.is_set():
-            if not passed_on:
-                watcher.interrupted()
+        if stop_asked.is_set() and not passed_on:
+            watcher.interrupted()
             passed_on = True
+        if passed_on or monotonic() > until:
             request_stop(database, study.id, process_name())  # again and again: a worker may have just begun
         dead = list_dead(database, study.id, launched_by=process_name())
         if dead:
@@ -129,7 +134,7 @@ class _Crew:
 
     def end_at_once(self, pids: list[int]) -> None:
         for pid in pids:
-            if pid != os.getpid():
+            if pid != os.getpid() and self.launch.backend == "loky":  # others' processes are not ours to end
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -156,18 +161,16 @@ def work(launch: Launch, launcher: str, launcher_pid: int) -> Exception | None:
         with closing(Database(launch.url)) as database:
             _work(database, load_study(database, launch.study), launch, launcher, launcher_pid)
     except Exception as error:  # noqa: BLE001 - it is raised again in the launching thread
-        if os.getpid() != launcher_pid:
+        if process_name() != launcher:
             error.add_note("".join(traceback.format_exception(error)))  # a traceback itself does not travel
         return error
     return None
 
 
 def _work(database: Database, study: StudyRecord, launch: Launch, launcher: str, launcher_pid: int) -> None:
-    loop = WorkerLoop(
-        database, study, launch.objective, launcher=launcher, deadline=launch.deadline, lease=launch.lease
-    )
+    loop = WorkerLoop(database, study, launch.objective, launcher=launcher, timeout=launch.timeout, lease=launch.lease)
     parent = launcher_pid if launch.backend == "loky" else None
-    surroundings = nullcontext() if os.getpid() == launcher_pid else _child_of(parent, loop.stopping)
+    surroundings = nullcontext() if process_name() == launcher else _child_of(parent, loop.stopping)
     try:
         # in threads, too: OpenMP's number of threads is each one's own
         with one_thread(study.spec.strategy), surroundings:
@@ -222,8 +225,3 @@ def _interrupts(first: Callable[[], None]) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def deadline_in(timeout: float | None) -> float | None:
-    """Return the moment (`time.time`) that is `timeout` seconds away."""
-    return None if timeout is None else time() + timeout

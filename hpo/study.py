@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hpo.asking import AskedTrial, Asking
 from hpo.errors import ObjectiveError, SettingError, StudyExists
-from hpo.launch import Launch, Watcher, deadline_in, run_here, run_workers
+from hpo.launch import Launch, Watcher, run_here, run_workers
 from hpo.objectives import Beginning, Objective
 from hpo.settings import check_fit, checked_count, checked_timeout, checked_workers, completed_guess, specify
 from hpo.sources import as_objective, find_objective, has_changed
@@ -122,13 +122,13 @@ class Study:
         """
         n_jobs = checked_workers(n_jobs)
         n_trials, budget = checked_count("n_trials", n_trials), checked_count("budget", budget)
-        deadline = deadline_in(checked_timeout(timeout))
+        timeout = checked_timeout(timeout)
         objective = self.objective
         self._check_bounded(n_trials, budget, timeout)
         stacked = objective.stack > 1
         self._extend(n_trials=n_trials, budget=budget, parallelism=max(n_jobs, _IN_STACKS) if stacked else n_jobs)
         here = n_jobs == 1 and backend is None and watcher is None
-        launch = Launch(self._database.given_url, self.name, objective, n_jobs, backend or "loky", deadline)
+        launch = Launch(self._database.given_url, self.name, objective, n_jobs, backend or "loky", timeout)
         try:
             if here:
                 run_here(self._database, self._record, launch)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from time import monotonic, perf_counter, time
+from time import monotonic, perf_counter
 from typing import Any, Final
 
 from hpo.desk import Desk, Heartbeat, Run
@@ -37,7 +37,7 @@ class WorkerLoop:
         objective: Objective,
         *,
         launcher: str | None = None,
-        deadline: float | None = None,
+        timeout: float | None = None,
         lease: float = LEASE,
     ) -> None:
         self.stopping = threading.Event()
@@ -46,13 +46,13 @@ class WorkerLoop:
         self._database = database
         self._study = study
         self._objective = objective
-        self._deadline = deadline
+        self._deadline = None if timeout is None else monotonic() + timeout
         self._worklist = Worklist(database, study, self._worker, lease)
         self._desk = Desk(self._worklist, self.stopping, lease)
         self._seconds_per_job: float | None = None
 
     def run(self) -> None:
-        """Work until the study is complete, the deadline (`time.time`) has passed, or `stopping` is set."""
+        """Work until the study is complete, `timeout` seconds have passed since it was made, or `stopping` is set."""
         register(self._database, self._study.id, self._worker)
         try:
             with Heartbeat(lambda: self._desk.beat(self._tick)):
@@ -75,7 +75,7 @@ class WorkerLoop:
             self.stopping.set()
 
     def _is_late(self) -> bool:
-        return self._deadline is not None and time() > self._deadline
+        return self._deadline is not None and monotonic() > self._deadline
 
     def _work(self) -> None:
         dead: Sequence[str] = self._dead()
