@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -102,8 +103,8 @@ def url(tmp_path, monkeypatch):
     return "sqlite:///hpo.db"
 
 
-def ask(url, query):
-    with read_only_query(url, query) as answer:
+def ask(url, query, **options):
+    with read_only_query(url, query, **options) as answer:
         return list(answer.rows)
 
 
@@ -158,7 +159,6 @@ def test_mistakes_are_explained(url, query, message):
     [
         ("sqlite:///none.db", None, "there is no database at none.db"),
         ("sqlite:///text.db", b"not a database at all, but long enough to be one", "text.db is not an SQLite database"),
-        ("postgresql://host/base", None, "no SQLite file"),
         ("nonsense", None, "not a database URL"),
     ],
 )
@@ -190,6 +190,27 @@ def test_ctrl_c_ends_a_query(url):
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         ask(url, "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n")
+
+
+@pytest.mark.parametrize("query", ["SELECT max(x) FROM n", "SELECT x FROM n WHERE x < 0"])
+def test_a_query_has_a_time_limit(any_url, query):
+    """On both databases a query that takes longer than it may is ended, and the message says what to do."""
+    Database(any_url, create=True).close()
+    endless = f"WITH RECURSIVE n(x) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT x + 1 FROM n) {query}"
+    began = time.monotonic()
+    with pytest.raises(StorageError, match=r"not answered after 0.5 s: ask for less, or .*--timeout"):
+        ask(any_url, endless, timeout=0.5)
+    assert 0.4 < time.monotonic() - began < 10
+
+
+def test_time_spent_on_the_answer_is_not_the_querys(any_url):
+    """Only the database's own work counts towards the limit: who pages through an answer slowly gets all of it."""
+    Database(any_url, create=True).close()
+    count = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000) SELECT x FROM n"
+    with read_only_query(any_url, count, timeout=0.5) as answer:
+        first = next(answer.rows)
+        time.sleep(0.6)
+        assert [first, *answer.rows] == [(x,) for x in range(1, 5001)]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
