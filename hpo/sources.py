@@ -1,7 +1,7 @@
 """Where an objective comes from, so that `hpo resume`, and every worker, can find it again.
 
 {"kind": "user", "path": "/…/train.py", "name": "objective", "sha256": …, "shown": "train.py:objective"}
-{"kind": "user", "module": "package.training", "name": "objective", …}
+{"kind": "user", "module": "package.training", "name": "objective", "sha256": …, …}
 {"kind": "network", "data": {…}, "settings": {…}}
 {"kind": "user", "shown": …}      defined in a notebook, a shell or another function: has to be given again
 {"kind": "none"}                  ask and tell
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from hpo.errors import HpoError, ObjectiveError
 from hpo.objectives import Objective, UserObjective
+from hpo.whereabouts import FOLDERS, located, search_told, sha256_of
 from strategies.spelling import nearest
 
 OURS: Final = ("hpo", "network", "strategies", "storage")
@@ -41,7 +42,7 @@ def find_objective(source: Mapping[str, Any], metric: str = "value") -> Objectiv
 
         return NetworkObjective.from_source(source)
     if "path" in source:
-        return _from_file(Path(source["path"]), str(source["name"]), metric)
+        return _from_file(Path(source["path"]), str(source["name"]), metric, source.get("sha256"))
     if "module" in source:
         try:
             module = importlib.import_module(source["module"])
@@ -65,7 +66,8 @@ def load_objective(reference: str, metric: str = "value") -> Objective:
         raise ObjectiveError(f"{reference!r} names no objective: write FILE.py:NAME or MODULE:NAME")
     if place.endswith(".py"):
         return _from_file(Path(place), name, metric)
-    return find_objective({"kind": "user", "module": place, "name": name, "shown": reference}, metric)
+    source = {"kind": "user", "module": place, "name": name, "shown": reference}
+    return find_objective(source | _contents(_module_file(place)), metric)
 
 
 def describe(target: Any) -> dict[str, Any]:
@@ -77,28 +79,52 @@ def describe(target: Any) -> dict[str, Any]:
     if loaded is None or _attribute(loaded, name) is not target:
         return unnamed
     if module != "__main__":
-        return unnamed | {"module": module, "name": name}
+        return unnamed | {"module": module, "name": name} | _contents(_module_file(module))
     path = Path(getattr(loaded, "__file__", None) or "").resolve()
     return _in_file(path, name) if path.is_file() and path.suffix == ".py" else unnamed
 
 
 def has_changed(source: Mapping[str, Any]) -> bool:
-    """Tell whether the file of an objective is another than when the study was made."""
-    path = source.get("path")
-    return path is not None and "sha256" in source and Path(path).is_file() and _sha256(Path(path)) != source["sha256"]
+    """Tell whether the file of an objective, or of its module, is another than when the study was made."""
+    if "sha256" not in source:
+        return False
+    path = Path(source["path"]) if "path" in source else _module_file(str(source["module"]))
+    return path is not None and path.is_file() and sha256_of(path) != source["sha256"]
 
 
-def _from_file(path: Path, name: str, metric: str) -> Objective:
-    path = path.resolve()
-    if not path.is_file():
+def _from_file(path: Path, name: str, metric: str, sha256: str | None = None) -> Objective:
+    wanted = path.resolve()
+    found = located(wanted, sha256)
+    if found is None and sha256 is not None:
         raise ObjectiveError(
-            f"there is no file {path}: the objective {name!r} was to come from it; bring it back or name another"
+            f"there is no file {wanted}: the objective {name!r} was to come from it, and {search_told(wanted)}; "
+            f"bring it back, or name its folder in {FOLDERS}"
         )
+    if found is None:
+        raise ObjectiveError(
+            f"there is no file {wanted}: the objective {name!r} was to come from it; bring it back or name another"
+        )
+    path = found.resolve()
     return UserObjective(_named(_load(path), name, path.name), _in_file(path, name), metric)
 
 
 def _in_file(path: Path, name: str) -> dict[str, Any]:
-    return {"kind": "user", "path": str(path), "name": name, "sha256": _sha256(path), "shown": f"{path.name}:{name}"}
+    where = {"kind": "user", "path": str(path), "name": name, "shown": f"{path.name}:{name}"}
+    return where | _contents(path)
+
+
+def _contents(path: Path | None) -> dict[str, str]:
+    """Return what tells whether a file has changed; nothing of no file."""
+    return {} if path is None or not path.is_file() else {"sha256": sha256_of(path)}
+
+
+def _module_file(name: str) -> Path | None:
+    """Return the file of a module, without importing it; None where it has none, or cannot be found."""
+    try:
+        spec = sys.modules[name].__spec__ if name in sys.modules else importlib.util.find_spec(name)
+    except (Exception, SystemExit):  # noqa: BLE001 - finding it imports the packages that it is in
+        return None
+    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 def _load(path: Path) -> ModuleType:
@@ -145,7 +171,3 @@ def _attribute(module: ModuleType, name: str) -> Any:
     for part in name.split("."):
         target = getattr(target, part, None)
     return target
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

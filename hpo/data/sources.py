@@ -13,6 +13,7 @@ from hpo.data.columns import check_names
 from hpo.data.files import READERS, parse, read_bytes
 from hpo.data.messages import DataError, quoted
 from hpo.data.targets import Task
+from hpo.whereabouts import FOLDERS, located, search_told
 from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
@@ -105,15 +106,22 @@ def _file(source: str | Path, sha256: str | None) -> Table:
             f"unknown data set '{source}'.{suggestion(source, BUILT_IN)} Give one of {quoted(list(BUILT_IN))}, "
             f"or a file that ends in {', '.join(READERS)}."
         )
-    content = read_bytes(path)
-    found = hashlib.sha256(content).hexdigest()
-    if sha256 not in (None, found):
+    found = located(path, sha256)
+    try:
+        content = read_bytes(found or path)
+    except DataError as error:
+        if found is None and sha256 is not None:
+            raise DataError(f"{error} Of the study's own, {search_told(path)}: name its folder in {FOLDERS}.") from None
+        raise
+    path = found or path
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 not in (None, digest):
         raise DataError(
             f"{path}: the file has changed since it was first loaded (its SHA-256 is another). "
             "Bring the old content back, or start anew with this one."
         )
     contents = parse(content, path)
-    origin = {"path": str(path), "sha256": found}
+    origin = {"path": str(path), "sha256": digest}
     return Table(path.stem, _tidy(contents.frame, str(path)), contents.targets, origin, beside=contents.beside)
 
 
