@@ -45,6 +45,9 @@ if TYPE_CHECKING:
         StudyExists as StudyExists,
     )
     from hpo.errors import (
+        StudyFileError as StudyFileError,
+    )
+    from hpo.errors import (
         StudyNotFound as StudyNotFound,
     )
     from hpo.errors import (
@@ -53,6 +56,9 @@ if TYPE_CHECKING:
     from hpo.model import Model as Model
     from hpo.model import ModelError as ModelError
     from hpo.model import load_model as load_model
+    from hpo.moving import copy_study as copy_study
+    from hpo.moving import export_study as export_study
+    from hpo.moving import import_study as import_study
     from hpo.network_objective import NetworkObjective as NetworkObjective
     from hpo.objectives import Objective as Objective
     from hpo.study import (
@@ -239,10 +245,11 @@ _HOMES: Final = {
     "hpo.data": "Data DataError load_data",
     "hpo.errors": (
         "CheckpointError Exhausted HpoError NetworkError ObjectiveError SettingError SpaceError StorageError "
-        "StrategyError StudyExists StudyNotFound WorkerError"
+        "StrategyError StudyExists StudyFileError StudyNotFound WorkerError"
     ),
     "hpo.model": "Model ModelError load_model",
     "hpo.default_spaces": "default_space",
+    "hpo.moving": "copy_study export_study import_study",
     "hpo.network_objective": "NetworkObjective",
     "hpo.objectives": "Objective",
     "hpo.study": "Study create_study load_study",

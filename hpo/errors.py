@@ -7,7 +7,8 @@ HpoError                    whatever a person can mend; its message says what is
 ├── StorageError            the database cannot be opened, read or written
 │   ├── StudyNotFound       no study of that name
 │   ├── StudyExists         a study of that name is there already
-│   └── CheckpointError     a state that cannot be kept, or a damaged checkpoint
+│   ├── CheckpointError     a state that cannot be kept, or a damaged checkpoint
+│   └── StudyFileError      a study's file that is damaged or foreign, or cannot be written
 ├── ObjectiveError          an objective that cannot be used, or not be found again
 ├── WorkerError             worker processes that cannot be had, or that die again and again
 ├── SettingError            a study's setting that cannot be: a target, a direction, a number of workers
@@ -19,7 +20,7 @@ NetworkError                (a ValueError) settings or arrays that make no netwo
 """
 
 from network import ArchiveError, NetworkError
-from storage.errors import CheckpointError, StorageError, StudyExists, StudyNotFound
+from storage.errors import CheckpointError, StorageError, StudyExists, StudyFileError, StudyNotFound
 from strategies.errors import Exhausted, HpoError, SpaceError, StrategyError
 
 
@@ -47,6 +48,7 @@ __all__ = [
     "StorageError",
     "StrategyError",
     "StudyExists",
+    "StudyFileError",
     "StudyNotFound",
     "WorkerError",
 ]

@@ -25,3 +25,7 @@ class StudyExists(StorageError):  # noqa: N818 - the name is the condition
 
 class CheckpointError(StorageError, ValueError):
     """A state that cannot be kept as arrays and JSON, or a checkpoint that is damaged."""
+
+
+class StudyFileError(StorageError, ValueError):
+    """A file that was to hold a study, and is damaged, foreign or dishonest; or one that cannot be written."""

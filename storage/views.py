@@ -2,13 +2,18 @@
 
 - `leaderboard`, `learning_curves`, `decisions`, `confirmed`: every study's, made with the schema (see `STABLE_VIEWS`).
 - one view a study, `<study>_trials`: one row a trial, one typed, decoded column a hyperparameter.
+
+Names are the same on every database: PostgreSQL cuts identifiers at 63 bytes, SQLite takes names for equal that differ
+in capitals alone.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from strategies import Choice, Float, Int, Space
 
@@ -49,6 +54,10 @@ _TRIAL_COLUMNS: Final = (
 )  # fmt: skip
 
 
+_LONGEST: Final = 63
+"""Bytes of an identifier that PostgreSQL keeps."""
+
+
 def view_name(study: str, taken: Iterable[str]) -> str:
     """Return a name for a study's view, not one of `taken`, that needs no quotes: letters, digits, underscores."""
     base = re.sub(r"\W+", "_", study, flags=re.ASCII).strip("_").lower()[:40] or "study"
@@ -62,28 +71,51 @@ def view_name(study: str, taken: Iterable[str]) -> str:
     return name
 
 
+def free_view_name(connection: Connection, study: str) -> str:
+    """Return a name for a study's view that no table and no view has; nobody else may be making one meanwhile."""
+    inspector = sa.inspect(connection)
+    return view_name(study, {*inspector.get_table_names(), *inspector.get_view_names()})
+
+
 def create_view(dialect: sa.Dialect, name: str, study_id: int, space: Space) -> str:
     """Return the statement that creates a study's typed view.
 
-    A hyperparameter whose name is a column of trials already (`value`, `epochs` …) appears as `param_<name>`. Inactive
-    hyperparameters are null.
+    A hyperparameter whose name is a column of trials already (`value`, `epochs` …) appears as `param_<name>`; one whose
+    name is too long is cut, and ends with a digest of it. Inactive hyperparameters are null.
     """
     quote = dialect.identifier_preparer.quote_identifier
-    used = {column.lower() for column in _TRIAL_COLUMNS}
     columns = [f"t.{quote(column)}" for column in _TRIAL_COLUMNS]
-    for parameter, domain in space.parameters.items():
-        column = parameter
-        while column.lower() in used:
-            column = f"param_{column}"
-        used.add(column.lower())
+    for (parameter, domain), column in zip(space.parameters.items(), parameter_columns(space), strict=True):
         columns.append(f"{_param(dialect, parameter, domain)} AS {quote(column)}")
     body = ",\n       ".join(columns)
     return f"CREATE VIEW {quote(name)} AS\nSELECT {body}\nFROM trials t WHERE t.study_id = {int(study_id)}"
 
 
+def parameter_columns(space: Space) -> list[str]:
+    """Return the columns that a space's hyperparameters have in a typed view, in the order of declaration."""
+    used = {column.lower() for column in _TRIAL_COLUMNS}
+    columns = []
+    for parameter in space.parameters:
+        wanted = parameter
+        while (column := _identifier(wanted)).lower() in used:
+            wanted = f"param_{wanted}"
+        used.add(column.lower())
+        columns.append(column)
+    return columns
+
+
+def _identifier(name: str) -> str:
+    """Return `name` as it is if every database takes it whole, else what tells it from other names."""
+    encoded = name.encode()
+    if len(encoded) <= _LONGEST:
+        return name
+    mark = f"_{hashlib.sha256(encoded).hexdigest()[:8]}"
+    return encoded[: _LONGEST - len(mark)].decode(errors="ignore") + mark
+
+
 def _param(dialect: sa.Dialect, name: str, domain: Float | Int | Choice) -> str:
     if dialect.name == "postgresql":
-        raw = f"t.params ->> {_literal(name)}"
+        raw = f"t.params ->> {_literal(name).replace('%', '%%')}"  # as its driver reads percent signs
         types = {"REAL": "DOUBLE PRECISION", "INTEGER": "BIGINT", "TEXT": "TEXT", "BOOLEAN": "BOOLEAN"}
         return f"CAST({raw} AS {types.get(_type(domain), 'TEXT')})"
     if re.fullmatch(r"[\w .-]+", name):

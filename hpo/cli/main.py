@@ -14,8 +14,11 @@ import typer
 from hpo.cli.best import best
 from hpo.cli.confirm import confirm
 from hpo.cli.consoles import person
+from hpo.cli.copy import copy
 from hpo.cli.curves import curves
 from hpo.cli.db import app as db
+from hpo.cli.export import export
+from hpo.cli.import_ import import_
 from hpo.cli.list import list_
 from hpo.cli.predict import predict
 from hpo.cli.record import record
@@ -49,6 +52,9 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "curves": curves,
     "why": why,
     "sql": sql,
+    "export": export,
+    "import": import_,
+    "copy": copy,
     "predict": predict,
     "record": record,
     "replay": replay,
