@@ -25,6 +25,7 @@ LEVEL: Final = 0.95
 """Of the intervals around the means."""
 
 _HUGE: Final = 1e150
+_IDLE: Final = 5.0  # seconds without a task, after which a process ends: who started it may have died meanwhile
 _STEADY: Final = 5  # epochs: of equally good trials the one whose best epochs are the better on average leads
 
 
@@ -186,7 +187,7 @@ def _trained(
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=_IDLE):
         work = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
         try:
             yield from work(delayed(_train)(objective, stack, sign) for stack in stacks)
