@@ -21,7 +21,7 @@ CHECKPOINT_EVERY: Final = 5.0
 """Seconds of training after which a long job is checkpointed."""
 
 _BATCH_SECONDS: Final = 0.25  # short jobs are claimed together, as many as should last this long
-_BATCH_MOST: Final = 32  # a claim of so many keeps the database to itself for some milliseconds
+_BATCH_MOST: Final = 128  # a claim of so many keeps the database to itself for some milliseconds
 _AHEAD: Final = 128  # jobs decided ahead when the objective can train several as a stack
 _POLL: Final = (0.005, 0.1)  # seconds: an idle worker's first and longest pause between two looks
 _CHECK_DEAD: Final = 1.0  # seconds between an idle worker's looks for dead colleagues

@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,8 +17,8 @@ from storage.engines import for_reading, for_writing, open_engine, parse
 from storage.errors import StorageError
 from storage.outages import explained, persistent
 from storage.sqlite_file import File, let_go, path_in, take_up
-from storage.turns import take_turn
 from storage.views import STABLE_VIEWS
+from storage.write_ahead import Log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +39,11 @@ class Database:
         self.path: Path | None = None
         self._absolute = self.url
         self._file: File | None = None
+        self._log: Log | None = None
         if self.url.get_backend_name() == "sqlite":
             self.path = path_in(self.url)
             self._file = take_up(self.path, create=create)
+            self._log = Log(self.path)
             self._absolute = self.url.set(database=str(self.path.absolute()))
         self.engine = open_engine(self._absolute)
         try:
@@ -75,6 +77,8 @@ class Database:
             for_writing(connection)
             with connection.begin():
                 yield connection
+            if self._log is not None:
+                self._log.shorten(connection)
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
@@ -156,11 +160,9 @@ class Database:
 
     def _write_ahead(self) -> None:
         """Switch the log of an SQLite database that is ours (it remembers); another's is left as it is."""
-        if self.path is not None:
+        if self._log is not None:
             with self._clear_errors(), self.engine.connect() as connection:
-                driver: Any = connection.connection.dbapi_connection
-                driver.execute("PRAGMA busy_timeout=0")
-                take_turn(self.path.parent, lambda: driver.execute("PRAGMA journal_mode=WAL"))
+                self._log.switch_on(connection)
 
     def _create_schema(self) -> None:
         from storage.migrations import upgrade

@@ -104,6 +104,7 @@ def _to_json(value: Any) -> str:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA wal_autocheckpoint=0")  # see `write_ahead`
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -122,6 +123,7 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:
         "idle_in_transaction_session_timeout": f"{_SLEEP_MOST}s",
         "lock_timeout": f"{PATIENCE:.0f}s",
         "client_encoding": "utf8",
+        "plan_cache_mode": "force_custom_plan",  # one made while a table was empty is not kept for its millionth row
     }
     connection.autocommit = True
     for name, value in settings.items():

@@ -20,10 +20,14 @@ _Rows = list[dict[str, Any]]
 
 def write_progress(connection: Connection, study: StudyRecord, progress: Sequence[Progress]) -> None:
     """Write what is new of some trials. A trial's row never falls behind what has been measured of it."""
+    _write_new(connection, study, progress)
+    _execute(connection, statements.progress_trial, [_standing(study, item) for item in progress if _is_further(item)])
+
+
+def _write_new(connection: Connection, study: StudyRecord, progress: Sequence[Progress]) -> None:
+    """Write new measurements and checkpoints."""
     measured: _Rows = []
-    moved: _Rows = []
     kept: _Rows = []
-    better = max if study.spec.direction == "maximize" else min
     for item in progress:
         key = {"study_id": study.id, "trial": item.claim.job.trial}
         measured.extend(
@@ -31,26 +35,30 @@ def write_progress(connection: Connection, study: StudyRecord, progress: Sequenc
             | {"epoch": new.epoch, "value": new.value, "metrics": to_json(new.metrics or None), "seconds": new.seconds}
             for new in item.new
         )
-        if item.new and len(item.curve) >= item.claim.measured:
-            best = better(item.curve)
-            moved.append(
-                {
-                    "study": study.id,
-                    "trial": item.claim.job.trial,
-                    "now_epochs": len(item.curve),
-                    "best": best,
-                    "at_epoch": item.curve.index(best) + 1,
-                    "spent": item.seconds,
-                }
-            )
         if item.checkpoint is not None:
             data = item.checkpoint.data
             made = {"epoch": item.checkpoint.epoch, "format": FORMAT, "data": data, "sha256": digest(data)}
             kept.append(key | made)
     dialect = connection.dialect.name
     _execute(connection, statements.upsert_measurements[dialect], measured)
-    _execute(connection, statements.progress_trial, moved)
     _execute(connection, statements.upsert_checkpoints[dialect], kept)
+
+
+def _is_further(item: Progress) -> bool:
+    """Tell whether a trial has got further than what is on record of it."""
+    return bool(item.new) and len(item.curve) >= item.claim.measured
+
+
+def _standing(study: StudyRecord, item: Progress) -> dict[str, Any]:
+    best = (max if study.spec.direction == "maximize" else min)(item.curve)
+    return {
+        "study": study.id,
+        "trial": item.claim.job.trial,
+        "now_epochs": len(item.curve),
+        "best": best,
+        "at_epoch": item.curve.index(best) + 1,
+        "spent": item.seconds,
+    }
 
 
 def write_ends(moment: Moment, reports: Sequence[Report]) -> None:
@@ -58,27 +66,43 @@ def write_ends(moment: Moment, reports: Sequence[Report]) -> None:
     if not reports:
         return
     connection, study = moment.connection, moment.study
-    write_progress(connection, study, [report.progress for report in reports])
-    rows = [
-        {
-            "study": study.id,
-            "job": report.progress.claim.job.number,
-            "trial": report.progress.claim.job.trial,
-            "result": report.outcome,
-            "end": len(report.progress.curve),
-            "now": moment.now,
-            "finished": moment.now if report.outcome.ended else None,
-            "reason": to_json(told(report.stop_reason, study.spec.sign) if report.stop_reason else None),
-            "message": report.error,
-            "trace": report.traceback,
-            "rev": moment.revision,
-        }
-        for report in reports
-    ]
-    run(connection, statements.close_job, rows)
-    run(connection, statements.leave_trial, rows)
-    if any(report.outcome.ended for report in reports):
+    _write_new(connection, study, [report.progress for report in reports])
+    further: _Rows = []
+    other: _Rows = []
+    for report in reports:
+        row = _end_row(moment, report)
+        if _is_further(report.progress):
+            further.append(row | _standing(study, report.progress))
+        else:
+            other.append(row)
+    run(connection, statements.close_job, [*further, *other])
+    _execute(connection, statements.end_trial, further)
+    _execute(connection, statements.leave_trial, other)
+    if any(_frees(report) for report in reports):
         free_checkpoints(connection, study)
+
+
+def _end_row(moment: Moment, report: Report) -> dict[str, Any]:
+    study = moment.study
+    return {
+        "study": study.id,
+        "job": report.progress.claim.job.number,
+        "trial": report.progress.claim.job.trial,
+        "result": report.outcome,
+        "end": len(report.progress.curve),
+        "now": moment.now,
+        "finished": moment.now if report.outcome.ended else None,
+        "reason": to_json(told(report.stop_reason, study.spec.sign) if report.stop_reason else None),
+        "message": report.error,
+        "trace": report.traceback,
+        "rev": moment.revision,
+    }
+
+
+def _frees(report: Report) -> bool:
+    """Tell whether the end of a job may leave a checkpoint that nobody needs: not where there never was one."""
+    kept = report.progress.checkpoint is not None or report.progress.claim.state is not None
+    return report.outcome.ended and (kept or report.outcome is State.FAILED)
 
 
 def write_decisions(

@@ -82,7 +82,7 @@ claim_job = sa.update(jobs).where(_job).values(state="running", worker=_me, leas
 run_trial = (
     sa.update(trials)
     .where(_trial)
-    .values(state="running", started_at=sa.func.coalesce(trials.c.started_at, sa.bindparam("now")))
+    .values(state="running", started_at=sa.func.coalesce(trials.c.started_at, sa.bindparam("now", type_=sa.Double())))
 )
 insert_trials = _insert(
     trials,
@@ -109,16 +109,13 @@ stop_trial = (
     )
 )
 
-progress_trial = (
-    sa.update(trials)
-    .where(_trial)
-    .values(
-        epochs=sa.bindparam("now_epochs"),
-        value=sa.bindparam("best"),
-        best_epoch=sa.bindparam("at_epoch"),
-        train_seconds=sa.bindparam("spent"),
-    )
-)
+_reached = {
+    "epochs": sa.bindparam("now_epochs"),
+    "value": sa.bindparam("best"),
+    "best_epoch": sa.bindparam("at_epoch"),
+    "train_seconds": sa.bindparam("spent"),
+}
+progress_trial = sa.update(trials).where(_trial).values(_reached)
 close_job = (
     sa.update(jobs)
     .where(_job)
@@ -131,18 +128,16 @@ close_job = (
         revision=sa.bindparam("rev"),
     )
 )
-leave_trial = (
-    sa.update(trials)
-    .where(_trial)
-    .values(
-        state=sa.bindparam("result"),
-        finished_at=sa.bindparam("finished"),
-        stop_reason=sa.bindparam("reason"),
-        error=sa.bindparam("message"),
-        traceback=sa.bindparam("trace"),
-        attempts=0,
-    )
-)
+_left = {
+    "state": sa.bindparam("result"),
+    "finished_at": sa.bindparam("finished"),
+    "stop_reason": sa.bindparam("reason"),
+    "error": sa.bindparam("message"),
+    "traceback": sa.bindparam("trace"),
+    "attempts": 0,
+}
+leave_trial = sa.update(trials).where(_trial).values(_left)
+end_trial = sa.update(trials).where(_trial).values(_reached | _left)
 
 standing = sa.select(trials.c.epochs, trials.c.parent).where(_trial)
 curve_until = (
@@ -222,9 +217,21 @@ curve_of = (
     .order_by(measurements.c.epoch)
 )
 
-next_trial = sa.select(sa.func.coalesce(sa.func.max(trials.c.number) + 1, 0)).where(trials.c.study_id == _id)
-next_job = sa.select(sa.func.coalesce(sa.func.max(jobs.c.number) + 1, 0)).where(jobs.c.study_id == _id)
-count_pending = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.study_id == _id, _not_done)
+counts = sa.select(
+    sa.select(sa.func.coalesce(sa.func.max(trials.c.number) + 1, 0))
+    .where(trials.c.study_id == _id)
+    .scalar_subquery()
+    .label("n_trials"),
+    sa.select(sa.func.coalesce(sa.func.max(jobs.c.number) + 1, 0))
+    .where(jobs.c.study_id == _id)
+    .scalar_subquery()
+    .label("n_jobs"),
+    sa.select(sa.func.count())
+    .select_from(jobs)
+    .where(jobs.c.study_id == _id, _not_done)
+    .scalar_subquery()
+    .label("n_pending"),
+)
 idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, trials.c.parent).where(
     trials.c.study_id == _id,
     _is_paused,

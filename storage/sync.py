@@ -188,10 +188,11 @@ class TallyCopy(Knowledge):
         idle = run(connection, statements.idle_trials, key).all()
         curves = _read_curves(connection, self._id, [trial.number for trial in idle])
         self._params = {trial.number: from_json(trial.params) for trial in idle}
+        counts = run(connection, statements.counts, key).one()
         self._tally.stand(
-            n_trials=run(connection, statements.next_trial, key).scalar_one(),
-            n_jobs=run(connection, statements.next_job, key).scalar_one(),
-            n_pending=run(connection, statements.count_pending, key).scalar_one(),
+            n_trials=counts.n_trials,
+            n_jobs=counts.n_jobs,
+            n_pending=counts.n_pending,
             paused=[
                 Trial(
                     trial.number,

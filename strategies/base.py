@@ -145,12 +145,14 @@ class Scheduler(ABC):
     """Whether it trains paused trials on, which asks for an objective that can resume."""
     slow: ClassVar[bool] = False
     """As for a searcher."""
+    draws: ClassVar[bool] = True
+    """Whether decisions draw random numbers. If not, no generator is seeded for each."""
 
     @abstractmethod
     def decide(self, history: "History", rng: "np.random.Generator") -> Decision:
         """Return the next decision: never a Start unless `history.may_start`, never a job for an open job's trial.
 
-        `rng` is seeded by (study seed, number of the job to come).
+        `rng` is seeded by (study seed, number of the job to come), for a scheduler that draws.
         """
 
     def check(self, max_epochs: int) -> None:  # noqa: B027 - most schedulers take every horizon

@@ -70,6 +70,12 @@ def trial_rng(seed: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number))))
 
 
+@lru_cache(maxsize=1)
+def _never_drawn() -> np.random.Generator:
+    """Return the generator of schedulers that draw nothing."""
+    return job_rng(0, 0)
+
+
 def job_rng(seed: int, number: int) -> np.random.Generator:
     """Return the generator a scheduler gets for the decision on job `number` of a study seeded `seed`."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, number, 2))))
@@ -90,7 +96,8 @@ def plan_next(strategy: Strategy, history: History, *, job: int, seen: int | Non
 
     A searcher that is used up ends the search. Raises StrategyError when the strategy breaks its contract.
     """
-    decision = strategy.scheduler.decide(history, job_rng(history.seed, job))
+    rng = job_rng(history.seed, job) if strategy.scheduler.draws else _never_drawn()
+    decision = strategy.scheduler.decide(history, rng)
     if isinstance(decision, Start):
         if not history.may_start:
             raise StrategyError(f"{strategy.name} starts a trial beyond the {history.n_trials} asked for")

@@ -21,6 +21,7 @@ class Full(Scheduler):
 
     summary: ClassVar[str] = "Every trial trains for all epochs."
     looks_back: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     def decide(self, history: "History", rng: "np.random.Generator") -> Decision:  # noqa: ARG002 - no chance
         """Return Resume for the first trial that was interrupted, else Start while another may start, else DONE."""
