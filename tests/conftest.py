@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,41 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database of its own, of each kind."""
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Make databases of a kind, of each kind: a call returns the URL of a new one, with our schema in it or `empty`."""
+    made: list[str] = []
+
+    def in_a_file(*, empty: bool = False) -> str:
+        from storage.database import Database
+
+        made.append(f"sqlite:///{tmp_path / (f'hpo-{len(made)}.db' if made else 'hpo.db')}")
+        if not empty:
+            Database(made[-1], create=True).close()
+        return made[-1]
+
+    def on_a_server(*, empty: bool = False) -> str:
+        made.append(server.new_database() if empty else server.lend())
+        return made[-1]
+
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'hpo.db'}"
-    return request.getfixturevalue("postgres").new_database()
+        yield in_a_file
+        return
+    server = request.getfixturevalue("postgres")
+    yield on_a_server
+    for each in made:
+        server.take_back(each)
+
+
+@pytest.fixture
+def any_url(new_url: Callable[..., str]) -> str:
+    """The URL of an empty database of its own, of each kind."""
+    return new_url(empty=True)
+
+
+@pytest.fixture
+def url(new_url: Callable[..., str]) -> str:
+    """The URL of a database of its own with our schema in it, of each kind."""
+    return new_url()
 
 
 @contextmanager

@@ -2,7 +2,17 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.types.json import set_json_loads
+from sqlalchemy.engine import make_url
+
+Place = str | Path
+"""A database: its URL, or the path of an SQLite file."""
 
 TRAINER = '''
 """An objective of a user's: resumable, a little slow, and it notes every epoch it trains in a file."""
@@ -39,34 +49,57 @@ class Objective:
 '''
 
 
-def rows(path: Path, query: str, *values: object) -> list[tuple]:
-    """Return the rows of a query, from a connection of its own."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+@contextmanager
+def _connected(place: Place, mode: str, patience: float) -> Iterator[tuple[Any, str]]:
+    """Give a connection in autocommit and its sign for a value; it waits for whoever is writing, but not for ever."""
+    url = None if isinstance(place, Path) else make_url(place)
+    if url is None or url.get_backend_name() == "sqlite":
+        path = place if url is None else url.database
+        connection: Any = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=patience, isolation_level=None)
+        connection.execute("PRAGMA foreign_keys=ON")
+        sign = "?"
+    else:
+        line = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = psycopg.connect(line, autocommit=True, options=f"-c lock_timeout={1000 * patience + 1:.0f}")
+        set_json_loads(bytes.decode, connection)  # as it is kept, so that both kinds can be compared
+        sign = "%s"
     try:
-        return connection.execute(query, values).fetchall()
+        yield connection, sign
     finally:
         connection.close()
 
 
-def evidence(path: Path) -> dict[str, list[tuple]]:
-    """Return everything about trials and measurements that must not depend on timing."""
+def rows(place: Place, query: str, *values: object) -> list[tuple]:
+    """Return the rows of a query, in which `?` stands for a value. JSON comes as the text that is kept."""
+    with _connected(place, "ro", 30) as (connection, sign):
+        return connection.execute(query.replace("?", sign) if values else query, values).fetchall()
+
+
+def change(place: Place, statement: str, *values: object, patience: float = 30) -> None:
+    """Change a database behind the program's back."""
+    with _connected(place, "rw", patience) as (connection, sign):
+        connection.execute(statement.replace("?", sign) if values else statement, values)
+
+
+def evidence(place: Place) -> dict[str, list[tuple]]:
+    """Return everything about trials and measurements that must not depend on timing, nor on the kind of database."""
     return {
         "trials": rows(
-            path,
+            place,
             "SELECT number, params, seed, bracket, rung, state, epochs, value, best_epoch, stop_reason, error "
             "FROM trials ORDER BY number",
         ),
-        "measurements": rows(path, "SELECT trial, epoch, value, metrics FROM measurements ORDER BY trial, epoch"),
+        "measurements": rows(place, "SELECT trial, epoch, value, metrics FROM measurements ORDER BY trial, epoch"),
     }
 
 
-def wait_until(path: Path, query: str, enough: int, seconds: float = 60.0) -> int:
+def wait_until(place: Place, query: str, enough: int, seconds: float = 60.0) -> int:
     """Return the number that `query` selects as soon as it is at least `enough`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            count = rows(path, query)[0][0]
-        except sqlite3.OperationalError:  # not made yet
+            count = rows(place, query)[0][0]
+        except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):  # not made yet
             count = 0
         if count is not None and count >= enough:
             return count

@@ -24,9 +24,9 @@ def measured(params, seed, epoch):
     return (x - 0.3) ** 2 + x / epoch + float(np.random.default_rng((seed, epoch)).random())
 
 
-def new_study(path, strategy=None, *, name="crew", space=SPACE, n_trials=9, max_epochs=4, budget=None, **settings):
-    """Create a study in the file at `path`, which is made if need be."""
-    database = Database(f"sqlite:///{path}", create=True)
+def new_study(url, strategy=None, *, name="crew", space=SPACE, n_trials=9, max_epochs=4, budget=None, **settings):
+    """Create a study in the database at `url`, which is made if need be."""
+    database = Database(url, create=True)
     targets = Targets(max_epochs, n_trials, budget)
     try:
         return create_study(database, StudySpec(name, space, strategy or Strategy(), {}, 8, targets, **settings))
@@ -37,9 +37,9 @@ def new_study(path, strategy=None, *, name="crew", space=SPACE, n_trials=9, max_
 class Hand:
     """One worker: a database (its own unless given), a worklist, and the jobs it believes that it holds."""
 
-    def __init__(self, path, study, lease=LEASE, database=None):
+    def __init__(self, url, study, lease=LEASE, database=None):
         self.study = study
-        self.database = database or Database(f"sqlite:///{path}")
+        self.database = database or Database(url)
         self.worker = Worker.here()
         register(self.database, study.id, self.worker)
         self.worklist = Worklist(self.database, study, self.worker, lease)
@@ -95,13 +95,13 @@ def train(claim, until=None, *, checkpointed=False):
     return Progress(claim, curve, claim.seconds + len(new), new, state)
 
 
-def content(path, *, without=()):
-    """Everything in a database's tables, but for some columns."""
+def content(url, *, without=()):
+    """Everything in a database's tables, but for some columns, in the order of their keys."""
     from evidence import rows
 
-    return {
-        table.name: rows(
-            path, f"SELECT {', '.join(c.name for c in table.c if c.name not in without)} FROM {table.name}"
-        )
-        for table in metadata.sorted_tables
-    }
+    found = {}
+    for table in metadata.sorted_tables:
+        columns = ", ".join(column.name for column in table.c if column.name not in without)
+        key = ", ".join(column.name for column in table.primary_key)
+        found[table.name] = rows(url, f"SELECT {columns} FROM {table.name} ORDER BY {key}")
+    return found

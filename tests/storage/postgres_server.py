@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
@@ -47,6 +48,24 @@ def _account() -> dict[str, str]:
     return {"user": "postgres" if "postgres" in names else "nobody", "group": "", "extra_groups": []}
 
 
+_EMPTY = (
+    "TRUNCATE studies, trials, jobs, measurements, checkpoints, confirmations, workers, interventions RESTART IDENTITY"
+)
+
+
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def _shape(connection: psycopg.Connection[tuple[object, ...]]) -> set[tuple[object, ...]]:
+    """What is in a database beside rows: relations and triggers, by name and kind."""
+    query = (
+        "SELECT relname, relkind::text FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+        "UNION ALL SELECT tgname, 'trigger' FROM pg_trigger WHERE NOT tgisinternal"
+    )
+    return set(connection.execute(query).fetchall())
+
+
 def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -61,6 +80,7 @@ class Server:
         self.settings = SETTINGS | settings
         self.port = _free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self._spare: list[str] = []
         self._as = {name: value for name, value in _account().items() if value != ""}
         if self._as:
             shutil.chown(folder, self._as["user"])
@@ -109,12 +129,51 @@ class Server:
         """The URL of one of its databases."""
         return f"postgresql://tester@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
-        """Make an empty database; return its URL."""
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database, empty or a copy of another; return its URL."""
         name = f"db_{uuid.uuid4().hex[:12]}"
         with self.admin() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Drop a database, whoever is connected to it."""
+        with self.admin() as connection:
+            connection.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+
+    def lend(self) -> str:
+        """Return the URL of a database with our schema in it and nothing else, for as long as a test takes."""
+        return self._spare.pop() if self._spare else self.new_database(self._filled)
+
+    def take_back(self, url: str) -> None:
+        """Empty a database for the next who wants one, which is quicker than to make it anew; drop one of another shape."""
+        with self.admin(_name(url)) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            others = {name for name, kind in _shape(connection) - self._shape if kind == "v"}
+            connection.execute("".join(f'DROP VIEW IF EXISTS "{name}" CASCADE;' for name in sorted(others)))
+            alike = _shape(connection) == self._shape
+            if alike:
+                connection.execute(_EMPTY)
+        if alike:
+            self._spare.append(url)
+        else:
+            self.drop(url)
+
+    @cached_property
+    def _filled(self) -> str:
+        from storage.database import Database
+
+        url = self.new_database()
+        Database(url, create=True).close()
+        return _name(url)
+
+    @cached_property
+    def _shape(self) -> set[tuple[object, ...]]:
+        with self.admin(_name(self.new_database(self._filled))) as connection:
+            return _shape(connection)
 
     def cut(self) -> int:
         """End every connection of our program's, whatever it is in the middle of; return how many there were."""

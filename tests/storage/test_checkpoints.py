@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from crew import Hand, new_study, train
-from evidence import rows
+from evidence import change, rows
 
 from storage.codec import encode
 from storage.errors import CheckpointError
@@ -30,9 +30,9 @@ from strategies import (
 HALVING = Strategy(Grid(), SuccessiveHalving(eta=2))
 
 
-def kept(path):
+def kept(url):
     """The epochs of the checkpoints there are, by trial."""
-    return dict(rows(path, "SELECT trial, epoch FROM checkpoints ORDER BY trial"))
+    return dict(rows(url, "SELECT trial, epoch FROM checkpoints ORDER BY trial"))
 
 
 def ended(claim, outcome, *values):
@@ -42,29 +42,27 @@ def ended(claim, outcome, *values):
     return Report(Progress(claim, values, 1.0, new, state), outcome)
 
 
-def test_paused_and_running_trials_keep_theirs(tmp_path):
+def test_paused_and_running_trials_keep_theirs(url):
     """As long as a trial may be trained on its last checkpoint is there, and only the last."""
-    path = tmp_path / "hpo.db"
-    hand = Hand(path, new_study(path, HALVING, max_epochs=8))
+    hand = Hand(url, new_study(url, HALVING, max_epochs=8))
     claims = hand.exchange(jobs=3)
     hand.worklist.record([train(claims[0], 1, checkpointed=True)])
     hand.exchange([hand.report(claims[1])], jobs=0)
-    assert kept(path) == {0: 1, 1: 1}
+    assert kept(url) == {0: 1, 1: 1}
     hand.exchange([hand.report(claims[0]), hand.report(claims[2])], jobs=0)
-    assert kept(path) == {0: 1, 1: 1, 2: 1}
+    assert kept(url) == {0: 1, 1: 1, 2: 1}
     hand.work()
-    assert rows(path, "SELECT count(*) FROM jobs WHERE from_epoch > 0")[0][0] > 2
+    assert rows(url, "SELECT count(*) FROM jobs WHERE from_epoch > 0")[0][0] > 2
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_of_ended_trials_the_best_are_kept(direction, tmp_path):
+def test_of_ended_trials_the_best_are_kept(direction, url):
     """Whatever the order in which trials end, the best KEPT_BEST complete or stopped ones keep their checkpoints.
 
     Failed and discarded ones keep none, however good.
     """
-    path = tmp_path / "hpo.db"
     n = 4 * KEPT_BEST
-    hand = Hand(path, new_study(path, n_trials=n, direction=direction))
+    hand = Hand(url, new_study(url, n_trials=n, direction=direction))
     claims = list(hand.exchange(jobs=n).values())
     outcomes = [State.COMPLETE, State.STOPPED, State.FAILED, State.DISCARDED]
     values = np.random.default_rng(0).permutation(n) // 2  # with ties, which go to the lower number
@@ -73,42 +71,34 @@ def test_of_ended_trials_the_best_are_kept(direction, tmp_path):
         hand.exchange([ended(claim, outcomes[place % 4], float(values[place]), float(values[place]))], jobs=0)
     sign = -1 if direction == "maximize" else 1
     usable = sorted((sign * values[i], i) for i in range(n) if i % 4 < 2)
-    assert set(kept(path)) == {number for _, number in usable[:KEPT_BEST]}
+    assert set(kept(url)) == {number for _, number in usable[:KEPT_BEST]}
 
 
-def test_a_stopped_trial_makes_room(tmp_path):
+def test_a_stopped_trial_makes_room(url):
     """The scheduler's stops free checkpoints like any other end."""
-    path = tmp_path / "hpo.db"
-    hand = Hand(path, new_study(path, HALVING, n_trials=9, max_epochs=2, direction="maximize"))
+    hand = Hand(url, new_study(url, HALVING, n_trials=9, max_epochs=2, direction="maximize"))
     hand.work()
-    states = dict(rows(path, "SELECT state, count(*) FROM trials GROUP BY state"))
+    states = dict(rows(url, "SELECT state, count(*) FROM trials GROUP BY state"))
     assert states["stopped"] >= 4
-    best = rows(path, "SELECT number FROM trials WHERE state IN ('complete', 'stopped') ORDER BY value DESC, number")
-    assert set(kept(path)) == {number for (number,) in best[:KEPT_BEST]}
+    best = rows(url, "SELECT number FROM trials WHERE state IN ('complete', 'stopped') ORDER BY value DESC, number")
+    assert set(kept(url)) == {number for (number,) in best[:KEPT_BEST]}
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        ("data = substr(data, 1, length(data) - 1)", "does not match its SHA-256"),
-        ("data = zeroblob(length(data))", "does not match its SHA-256"),
-        ("sha256 = 'none'", "does not match its SHA-256"),
-    ],
+    "damage", ["data = substr(data, 1, length(data) - 1)", "data = substr(data, 1, 20)", "sha256 = 'none'"]
 )
-def test_a_damaged_checkpoint_is_not_loaded(damage, message, tmp_path):
+def test_a_damaged_checkpoint_is_not_loaded(damage, url):
     """Bytes that are not those that were written raise CheckpointError, whoever reads them, and nobody claims the job."""
-    path = tmp_path / "hpo.db"
-    study = new_study(path, n_trials=1)
-    hand = Hand(path, study)
+    study = new_study(url, n_trials=1)
+    hand = Hand(url, study)
     claim = hand.one()
     hand.worklist.release([train(claim, 2, checkpointed=True)])
-    with hand.database.write() as connection:
-        connection.exec_driver_sql(f"UPDATE checkpoints SET {damage}")
-    with pytest.raises(CheckpointError, match=f"trial 0 {message}"):
+    change(url, f"UPDATE checkpoints SET {damage}")
+    with pytest.raises(CheckpointError, match="trial 0 does not match its SHA-256"):
         hand.exchange()
-    with pytest.raises(CheckpointError, match=message):
+    with pytest.raises(CheckpointError, match="trial 0 does not match its SHA-256"):
         read_state(hand.database, study, 0)
-    assert rows(path, "SELECT state, worker FROM jobs") == [("ready", None)]
+    assert rows(url, "SELECT state, worker FROM jobs") == [("ready", None)]
 
 
 @dataclass(frozen=True)
@@ -128,57 +118,53 @@ class Heir(Scheduler):
         return DONE
 
 
-def test_a_child_inherits_its_parents_state(tmp_path, monkeypatch):
+def test_a_child_inherits_its_parents_state(url, monkeypatch):
     """A start with a parent begins at epoch 0 of its own curve, with the parent's state and the params it was given.
 
     It begins there again when its worker dies before the first checkpoint; the parent keeps what it has.
     """
     monkeypatch.setitem(STRATEGIES, "heir", Heir)
-    path = tmp_path / "hpo.db"
-    study = new_study(path, Strategy(Random(), Heir()), n_trials=2)
-    hand, other = Hand(path, study), Hand(path, study)
+    study = new_study(url, Strategy(Random(), Heir()), n_trials=2)
+    hand, other = Hand(url, study), Hand(url, study)
     parent = hand.one()
     (child,) = hand.exchange([hand.report(parent)]).values()
     inherited = train(replace(parent, state=None), 2, checkpointed=True).curve
     assert (child.job.trial, child.params, child.epochs, child.curve, child.measured) == (1, {"x": 0.25}, 0, (), 0)
     assert child.seed != parent.seed
     assert child.state["curve"].tolist() == list(inherited)
-    assert kept(path) == {0: 2, 1: 0}
+    assert kept(url) == {0: 2, 1: 0}
     again = other.exchange(dead=[hand.id])[1]
     assert again.state["curve"].tolist() == list(inherited)
-    assert rows(path, "SELECT number, parent, epochs FROM trials") == [(0, None, 2), (1, 0, 0)]
+    assert rows(url, "SELECT number, parent, epochs FROM trials ORDER BY number") == [(0, None, 2), (1, 0, 0)]
 
 
 @pytest.mark.parametrize("dies", [False, True])
-def test_an_heir_without_an_estate_says_so(dies, tmp_path, monkeypatch):
+def test_an_heir_without_an_estate_says_so(dies, url, monkeypatch):
     """Where the parent's state is not kept the claim says so, to a successor too: it is no trial from scratch.
 
     Nobody else is disinherited: not the parent, nor an heir that has its state.
     """
     monkeypatch.setitem(STRATEGIES, "heir", Heir)
-    path = tmp_path / "hpo.db"
-    study = new_study(path, Strategy(Random(), Heir()), n_trials=2)
-    hand, other = Hand(path, study), Hand(path, study)
+    study = new_study(url, Strategy(Random(), Heir()), n_trials=2)
+    hand, other = Hand(url, study), Hand(url, study)
     parent = hand.one()
     if dies:
         heir = hand.exchange([hand.report(parent)])[1]
         assert (heir.parent, heir.disinherited) == (0, None)
     else:
         hand.exchange([hand.report(parent)], jobs=0)
-    with hand.database.write() as connection:
-        connection.exec_driver_sql("DELETE FROM checkpoints")
+    change(url, "DELETE FROM checkpoints")
     claim = other.exchange(dead=[hand.id] if dies else [])[1]
     assert "begin with the weights of trial 0, of which no checkpoint is kept" in claim.disinherited
     assert (parent.parent, parent.disinherited) == (None, None)
 
 
-def test_a_state_can_be_read_afterwards(tmp_path):
+def test_a_state_can_be_read_afterwards(url):
     """The checkpoint of a trial that is among the best is there for whoever wants to use it; of another it is not."""
-    path = tmp_path / "hpo.db"
-    study = new_study(path, space=Space(x=Float(0, 0.6)), n_trials=KEPT_BEST + 1)
-    hand = Hand(path, study)
+    study = new_study(url, space=Space(x=Float(0, 0.6)), n_trials=KEPT_BEST + 1)
+    hand = Hand(url, study)
     hand.work()
-    worst = rows(path, "SELECT number FROM trials ORDER BY value DESC, number DESC")[0][0]
+    worst = rows(url, "SELECT number FROM trials ORDER BY value DESC, number DESC")[0][0]
     for number in range(KEPT_BEST + 1):
         found = read_state(hand.database, study, number)
         if number == worst:

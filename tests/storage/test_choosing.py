@@ -57,11 +57,10 @@ def test_a_choice_is_made_of_whole_stacks(work, jobs, stack, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_worker_that_stacks_looks_ahead(workers, tmp_path):
+def test_a_worker_that_stacks_looks_ahead(workers, url):
     """Jobs are decided ahead so that there is a choice; those not chosen are ready for others, in order of their trials."""
-    path = tmp_path / "hpo.db"
-    study = new_study(path, Strategy(Grid()), n_trials=None)
-    hands = [Hand(path, study) for _ in range(workers)]
+    study = new_study(url, Strategy(Grid()), n_trials=None)
+    hands = [Hand(url, study) for _ in range(workers)]
     claims = hands[0].exchange(jobs=1, ahead=8, stack=4, key=lambda params: params["x"] >= 0.5)
     assert len(claims) == 4
     assert len({claim.params["x"] >= 0.5 for claim in claims.values()}) == 1

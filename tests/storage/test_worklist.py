@@ -1,12 +1,11 @@
-"""One file, many workers: nothing is done twice, nothing is lost, and the search is the same."""
+"""One database, many workers: nothing is done twice, nothing is lost, and the search is the same."""
 
 import numpy as np
 import pytest
 from adaptive import FOR_TESTS, Echo, Rungs, SlowRungs
 from crew import Hand, content, new_study, train
-from evidence import evidence, rows
+from evidence import change, evidence, rows
 
-from storage.database import Database
 from storage.errors import StudyNotFound
 from storage.studies import extend_study, load_study
 from storage.work import Report
@@ -32,11 +31,11 @@ def _registered(monkeypatch):
 
 
 class Turmoil:
-    """Workers on one file that claim, record, report, give back, die and oversleep at random."""
+    """Workers on one database that claim, record, report, give back, die and oversleep at random."""
 
-    def __init__(self, path, study, size, rng):
-        self.path, self.study, self.rng = path, study, rng
-        self.hands = [Hand(path, study) for _ in range(size)]
+    def __init__(self, url, study, size, rng):
+        self.url, self.study, self.rng = url, study, rng
+        self.hands = [Hand(url, study) for _ in range(size)]
         self.holder = {}
         self.complete = False
 
@@ -82,13 +81,12 @@ class Turmoil:
     def die(self, hand):
         self.let_go(hand, list(hand.claims))
         place = self.hands.index(hand)
-        heir = self.hands[place] = Hand(self.path, self.study, database=hand.database)
+        heir = self.hands[place] = Hand(self.url, self.study, database=hand.database)
         heir.exchange(jobs=0, dead=[hand.id])
 
     def oversleep(self, hand):
         """Its leases run out, and somebody notices; it goes on as if nothing had happened."""
-        with hand.database.write() as connection:
-            connection.exec_driver_sql("UPDATE jobs SET lease_until = 0 WHERE worker = ?", (hand.id,))
+        change(self.url, "UPDATE jobs SET lease_until = 0 WHERE worker = ?", hand.id)
         other = self.hands[(self.hands.index(hand) + 1) % len(self.hands)]
         if other is not hand:
             self.let_go(hand, list(hand.claims))
@@ -97,7 +95,7 @@ class Turmoil:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", SEARCHES)
-def test_any_number_of_workers_in_any_order_give_the_same_search(name, seed, tmp_path):
+def test_any_number_of_workers_in_any_order_give_the_same_search(name, seed, new_url):
     """Whoever claims, records, reports, gives back, dies or oversleeps when, the search is that of one worker alone.
 
     No job has two holders, every trial ends once, numbers have no gaps; trials and measurements are the same, and so is
@@ -106,50 +104,48 @@ def test_any_number_of_workers_in_any_order_give_the_same_search(name, seed, tmp
     strategy, budget = SEARCHES[name]
     found = []
     for size in (1, 2 + seed % 3):
-        path = tmp_path / f"{size}.db"
-        study = new_study(path, strategy, budget=budget, parallelism=4)
+        url = new_url()
+        study = new_study(url, strategy, budget=budget, parallelism=4)
         if size == 1:
-            assert Hand(path, study).work().complete
+            assert Hand(url, study).work().complete
         else:
-            Turmoil(path, study, size, np.random.default_rng(seed)).run()
-        found.append(evidence(path) | ({"jobs": rows(path, JOB_LOG)} if strategy.adaptive else {}))
-        trials = rows(path, "SELECT number, state FROM trials ORDER BY number")
+            Turmoil(url, study, size, np.random.default_rng(seed)).run()
+        found.append(evidence(url) | ({"jobs": rows(url, JOB_LOG)} if strategy.adaptive else {}))
+        trials = rows(url, "SELECT number, state FROM trials ORDER BY number")
         assert [number for number, _ in trials] == list(range(len(trials)))
         assert all(State(state).ended for _, state in trials)
-        jobs = rows(path, "SELECT number, trial, until_epoch, state, outcome FROM jobs ORDER BY number")
+        jobs = rows(url, "SELECT number, trial, until_epoch, state, outcome FROM jobs ORDER BY number")
         assert [number for number, *_ in jobs] == list(range(len(jobs)))
         assert {state for *_, state, _ in jobs} == {"done"}
         assert len({(trial, until) for _, trial, until, *_ in jobs}) == len(jobs)
-        assert rows(path, "SELECT state FROM studies") == [("complete",)]
+        assert rows(url, "SELECT state FROM studies") == [("complete",)]
     assert found[0]["trials"]
     assert found[0] == found[1]
 
 
-def test_an_exchange_with_nothing_to_say_leaves_no_trace(tmp_path):
+def test_an_exchange_with_nothing_to_say_leaves_no_trace(url):
     """A worker that reports nothing, takes over nothing and finds nothing to claim does not bump the revision."""
-    path = tmp_path / "hpo.db"
-    study = new_study(path, n_trials=1)
-    first, second = Hand(path, study), Hand(path, study)
+    study = new_study(url, n_trials=1)
+    first, second = Hand(url, study), Hand(url, study)
     claim = first.one()
-    before = content(path)
+    before = content(url)
     assert second.exchange() == {}
     assert second.exchange(jobs=0) == {}
     assert not second.result.complete
-    assert content(path) == before
+    assert content(url) == before
     assert second.worklist.look()[0] == second.worklist.revision
     first.exchange([first.report(claim)], jobs=0)
     assert second.worklist.look()[0] > second.worklist.revision
 
 
-def test_a_study_completes_once(tmp_path):
+def test_a_study_completes_once(url):
     """The exchange that finds nothing left says so in the study; later ones find it so and change nothing."""
-    path = tmp_path / "hpo.db"
-    hand = Hand(path, new_study(path, n_trials=2))
+    hand = Hand(url, new_study(url, n_trials=2))
     hand.work()
-    before = content(path)
-    assert rows(path, "SELECT state, ended_at IS NOT NULL FROM studies") == [("complete", 1)]
+    before = content(url)
+    assert rows(url, "SELECT state, ended_at IS NOT NULL FROM studies") == [("complete", 1)]
     assert hand.work().complete
-    assert content(path) == before
+    assert content(url) == before
 
 
 class RefusalError(Exception):
@@ -157,13 +153,12 @@ class RefusalError(Exception):
 
 
 @pytest.mark.parametrize("name", ["random+full", "grid+halving"])
-def test_an_exchange_happens_wholly_or_not_at_all(name, tmp_path, monkeypatch):
+def test_an_exchange_happens_wholly_or_not_at_all(name, url, monkeypatch):
     """When a decision raises, the reports and claims of its exchange are as if they had not been; it may be repeated."""
-    path = tmp_path / "hpo.db"
     strategy, _ = SEARCHES[name]
-    hand = Hand(path, new_study(path, strategy))
+    hand = Hand(url, new_study(url, strategy))
     reports = [hand.report(claim) for claim in hand.exchange(jobs=2).values()]
-    before = content(path)
+    before = content(url)
 
     def refuse(*_):
         raise RefusalError
@@ -173,15 +168,14 @@ def test_an_exchange_happens_wholly_or_not_at_all(name, tmp_path, monkeypatch):
         patch.setattr(type(strategy.scheduler), "decide", refuse)
         with pytest.raises(RefusalError):
             hand.exchange(reports, jobs=3)
-    assert content(path) == before
+    assert content(url) == before
     assert hand.exchange(reports, jobs=3)
-    assert rows(path, "SELECT count(*) FROM jobs WHERE state = 'done'") == [(2,)]
+    assert rows(url, "SELECT count(*) FROM jobs WHERE state = 'done'") == [(2,)]
 
 
-def test_an_interrupted_trial_is_taken_up_by_any_worker(tmp_path):
+def test_an_interrupted_trial_is_taken_up_by_any_worker(url):
     """A job that ends early leaves its trial paused; a scheduler that does not look back resumes it all the same."""
-    path = tmp_path / "hpo.db"
-    hand = Hand(path, new_study(path, Strategy(Random(), Full()), n_trials=1))
+    hand = Hand(url, new_study(url, Strategy(Random(), Full()), n_trials=1))
     claim = hand.one()
     hand.exchange([Report(train(claim, 1, checkpointed=True), State.PAUSED)], jobs=0)
     (again,) = hand.exchange().values()
@@ -192,45 +186,40 @@ def test_an_interrupted_trial_is_taken_up_by_any_worker(tmp_path):
     assert hand.result.complete
 
 
-def test_released_jobs_are_for_anyone(tmp_path):
+def test_released_jobs_are_for_anyone(url):
     """Who gives a job back loses it with what it had measured kept; the next worker goes on from the checkpoint."""
-    path = tmp_path / "hpo.db"
-    study = new_study(path, n_trials=1)
-    first, second = Hand(path, study), Hand(path, study)
+    study = new_study(url, n_trials=1)
+    first, second = Hand(url, study), Hand(url, study)
     claim = first.one()
     first.worklist.release([train(claim, 2, checkpointed=True)])
-    assert rows(path, "SELECT state, worker, lease_until FROM jobs") == [("ready", None, None)]
-    assert rows(path, "SELECT state, epochs FROM trials") == [("paused", 2)]
+    assert rows(url, "SELECT state, worker, lease_until FROM jobs") == [("ready", None, None)]
+    assert rows(url, "SELECT state, epochs FROM trials") == [("paused", 2)]
     assert first.worklist.record([train(claim, 3)]) == set()
     again = second.one()
     assert (again.job, again.epochs, again.measured) == (claim.job, 2, 2)
     second.exchange([second.report(again)])
-    assert rows(path, "SELECT count(*), sum(seconds) FROM measurements") == [(4, 4.0)]
+    assert rows(url, "SELECT count(*), sum(seconds) FROM measurements") == [(4, 4.0)]
 
 
-def test_raised_targets_reach_every_worker(tmp_path):
+def test_raised_targets_reach_every_worker(url):
     """A complete study with more trials to reach is open again; workers that were there before see it at once."""
-    path = tmp_path / "hpo.db"
-    study = new_study(path, SEARCHES["grid+halving"][0], n_trials=2)
-    hand = Hand(path, study)
+    study = new_study(url, SEARCHES["grid+halving"][0], n_trials=2)
+    hand = Hand(url, study)
     assert hand.work().complete
     extended = extend_study(hand.database, study, n_trials=4)
     assert extended.state == "open"
     assert hand.work().complete
-    assert rows(path, "SELECT count(*) FROM trials") == [(4,)]
+    assert rows(url, "SELECT count(*) FROM trials") == [(4,)]
     assert load_study(hand.database, "crew").state == "complete"
 
 
-def test_a_deleted_study_is_missed(tmp_path):
+def test_a_deleted_study_is_missed(url):
     """Workers of a study that somebody deletes are told so, and never take a later study for it."""
-    path = tmp_path / "hpo.db"
-    study = new_study(path)
-    hand = Hand(path, study)
+    study = new_study(url)
+    hand = Hand(url, study)
     claim = hand.one()
-    database = Database(f"sqlite:///{path}")
-    with database.write() as connection:
-        connection.exec_driver_sql("DELETE FROM studies")
-    later = new_study(path, name="later")
+    change(url, "DELETE FROM studies")
+    later = new_study(url, name="later")
     assert later.id != study.id
     calls = [
         lambda: hand.exchange([hand.report(claim)]),
@@ -239,8 +228,8 @@ def test_a_deleted_study_is_missed(tmp_path):
         hand.worklist.look,
     ]
     for call in calls:
-        with pytest.raises(StudyNotFound, match=r"'crew' has been deleted from sqlite:///.*hpo\.db while"):
+        with pytest.raises(StudyNotFound, match=r"'crew' has been deleted from \w+.*://.* while"):
             call()
     assert hand.worklist.record([train(claim)]) == set()
     hand.worklist.release([train(claim)])
-    assert rows(path, "SELECT count(*) FROM trials") == [(0,)]
+    assert rows(url, "SELECT count(*) FROM trials") == [(0,)]
