@@ -30,6 +30,7 @@ from hpo.cli.sql import sql
 from hpo.cli.strategies import strategies
 from hpo.cli.trials import trials
 from hpo.cli.why import why
+from hpo.cli.worker import worker
 
 DEBUG: Final = "HPO_DEBUG"
 
@@ -44,6 +45,7 @@ app = typer.Typer(
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "run": run,
     "resume": resume,
+    "worker": worker,
     "list": list_,
     "show": show,
     "best": best,
