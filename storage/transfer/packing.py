@@ -56,7 +56,7 @@ class StudyFileWriter:
         with self._member(f"{table}.jsonl", zipfile.ZIP_DEFLATED) as member:
             count, lines = 0, []
             for row in rows:
-                lines.append(_encoder.encode(row))
+                lines.append(_line(row, table))
                 count += 1
                 if len(lines) == _BATCH:
                     member.write("\n".join([*lines, ""]).encode())
@@ -102,3 +102,13 @@ class _Written:
         self._stream.write(data)
         self.digest.update(data)
         self.size += len(data)
+
+
+def _line(row: Row, table: str) -> str:
+    try:
+        return _encoder.encode(row)
+    except ValueError as error:  # of nothing that a worker writes
+        key = {name: row[name] for name in ("number", "trial", "epoch") if name in row}
+        raise StudyFileError(
+            f"{table} {key} holds a number that is not finite: correct it there, or delete it"
+        ) from error
