@@ -5,6 +5,7 @@ never saw, it is as good as it is. The leaders' trainings of one shape go as sta
 done, so that a confirmation that was cut short goes on where it was.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pickle import PicklingError
@@ -16,6 +17,7 @@ import numpy as np
 
 from hpo.errors import SettingError, WorkerError
 from hpo.objectives import Beginning, EpochResult, Objective, failure
+from hpo.orphans import leave_with
 from storage.confirmations import Repeat, read_repeats, write_repeat
 from storage.database import Database
 from storage.queries import TrialRecord, list_trials, read_curves
@@ -25,7 +27,6 @@ LEVEL: Final = 0.95
 """Of the intervals around the means."""
 
 _HUGE: Final = 1e150
-_IDLE: Final = 5.0  # seconds without a task, after which a process ends: who started it may have died meanwhile
 _STEADY: Final = 5  # epochs: of equally good trials the one whose best epochs are the better on average leads
 
 
@@ -187,7 +188,8 @@ def _trained(
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=_IDLE):
+    family = {"initializer": leave_with, "initargs": (os.getpid(),)}
+    with parallel_config(backend="loky", inner_max_num_threads=1, **family):
         work = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
         try:
             yield from work(delayed(_train)(objective, stack, sign) for stack in stacks)
