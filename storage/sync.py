@@ -33,9 +33,9 @@ from strategies import (
 
 def knowledge_of(study: StudyRecord) -> "Knowledge":
     """Return the kind of knowledge that decisions of the study need, empty as yet."""
-    spec = study.spec
-    kind = LedgerCopy if looks_back(spec.strategy, spec.space, spec.targets) else TallyCopy
-    return kind(study.id, spec)
+    spec, widened = study.spec, study.edition > 0
+    kind = LedgerCopy if looks_back(spec.strategy, spec.space, spec.targets, widened=widened) else TallyCopy
+    return kind(study.id, spec, widened=widened)
 
 
 def targets_in(study: Row[Any]) -> Targets:
@@ -47,10 +47,12 @@ def targets_in(study: Row[Any]) -> Targets:
 class Knowledge(ABC):
     """Where a study stands as of `revision`."""
 
-    def __init__(self, study_id: int, spec: StudySpec) -> None:
+    def __init__(self, study_id: int, spec: StudySpec, *, widened: bool = False) -> None:
         self.revision = -1
         self._id = study_id
         self._spec = spec
+        self._widened = widened
+        self._decided_on: tuple[Any, ...] = ()
         self.forget()
 
     def catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
@@ -73,15 +75,29 @@ class Knowledge(ABC):
     def close(self, claim: Claim, outcome: State, curve: Iterable[float]) -> None:
         """Enter the end of a claimed job, with its trial's curve in the study's direction."""
 
-    @abstractmethod
     def decide(self) -> Plan:
         """Return the next decision, without entering it."""
+        self._decided_on = self._standing
+        return self._decide()
 
-    def allows(self, plan: Planned | Stop) -> bool:
-        """Tell whether what `decide` returned some time ago can still be entered."""
+    def allows(self, plan: Plan) -> bool:
+        """Tell whether what `decide` returned last, some time ago, still holds and can be entered.
+
+        Not so when somebody has decided meanwhile, when the targets are others, or when a person has changed a trial.
+        """
+        if self._decided_on != self._standing:
+            return False
         if isinstance(plan, Stop):
             return self._is_paused(plan.trial)
-        return plan.job.number == self.n_jobs and (plan.params is not None or self._is_paused(plan.job.trial))
+        return not isinstance(plan, Planned) or plan.params is not None or self._is_paused(plan.job.trial)
+
+    @abstractmethod
+    def _decide(self) -> Plan: ...
+
+    @property
+    @abstractmethod
+    def _standing(self) -> tuple[Any, ...]:
+        """What changes with the study, but for results: see `Ledger.standing`."""
 
     @abstractmethod
     def enter(self, plan: Planned | Stop) -> None:
@@ -100,11 +116,6 @@ class Knowledge(ABC):
 
     @property
     @abstractmethod
-    def n_jobs(self) -> int:
-        """How many jobs have been decided."""
-
-    @property
-    @abstractmethod
     def anything_pending(self) -> bool:
         """Whether a job has not ended."""
 
@@ -118,7 +129,15 @@ class LedgerCopy(Knowledge):
     def forget(self) -> None:
         spec = self._spec
         self.revision = -1
-        self._ledger = Ledger(spec.strategy, spec.space, spec.seed, spec.targets, spec.lag, sign=int(spec.sign))
+        self._ledger = Ledger(
+            spec.strategy,
+            spec.space,
+            spec.seed,
+            spec.targets,
+            spec.lag,
+            sign=int(spec.sign),
+            widened=self._widened,
+        )
 
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
         ledger = self._ledger
@@ -139,16 +158,21 @@ class LedgerCopy(Knowledge):
             if job.outcome and job.number in ledger.pending:
                 curve = curves[job.trial][: job.end_epoch]
                 ledger.close_job(job.number, State(job.outcome), _lower(self._spec, curve))
+        at_work = {job.trial for job in ledger.pending.values()}
         for trial in moved:
             state = State(trial.state)
-            if state.ended and not ledger.trial(trial.number).state.ended:
-                ledger.end_trial(trial.number, state)
+            if trial.number not in at_work and state is not ledger.trial(trial.number).state:
+                ledger.move_trial(trial.number, state)
 
     def close(self, claim: Claim, outcome: State, curve: Iterable[float]) -> None:
         self._ledger.close_job(claim.job.number, outcome, _lower(self._spec, curve))
 
-    def decide(self) -> Plan:
+    def _decide(self) -> Plan:
         return self._ledger.decide()
+
+    @property
+    def _standing(self) -> tuple[Any, ...]:
+        return self._ledger.standing
 
     def enter(self, plan: Planned | Stop) -> None:
         self._ledger.enter(plan)
@@ -163,10 +187,6 @@ class LedgerCopy(Knowledge):
         return self._ledger.seen_by(job)
 
     @property
-    def n_jobs(self) -> int:
-        return self._ledger.n_jobs
-
-    @property
     def anything_pending(self) -> bool:
         return bool(self._ledger.pending)
 
@@ -175,7 +195,7 @@ class TallyCopy(Knowledge):
     """Counts, and the paused trials that have no job."""
 
     def suffices(self, targets: Targets) -> bool:
-        return not looks_back(self._spec.strategy, self._spec.space, targets)
+        return not looks_back(self._spec.strategy, self._spec.space, targets, widened=self._widened)
 
     def forget(self) -> None:
         spec = self._spec
@@ -211,8 +231,12 @@ class TallyCopy(Knowledge):
         self._params[job.trial] = claim.params
         self._tally.close(Trial(job.trial, claim.params, outcome, _lower(self._spec, curve), job.bracket, job.rung))
 
-    def decide(self) -> Plan:
+    def _decide(self) -> Plan:
         return self._tally.decide()
+
+    @property
+    def _standing(self) -> tuple[Any, ...]:
+        return self._tally.standing
 
     def enter(self, plan: Planned | Stop) -> None:
         self._tally.enter(plan)
@@ -227,10 +251,6 @@ class TallyCopy(Knowledge):
 
     def history(self, job: Job) -> History:  # noqa: ARG002 - it is the same for every job
         return self._tally.view()
-
-    @property
-    def n_jobs(self) -> int:
-        return self._tally.n_jobs
 
     @property
     def anything_pending(self) -> bool:

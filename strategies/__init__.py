@@ -54,6 +54,7 @@ from strategies.stoppers.threshold import Threshold
 from strategies.strategy import Strategy, parse_strategy
 from strategies.tally import Tally, looks_back
 from strategies.trial import History, Params, State, Trial, Value
+from strategies.widening import widened, widened_to
 
 __all__ = [
     "ASHA",
@@ -135,4 +136,6 @@ __all__ = [
     "told",
     "trial_rng",
     "trial_seed",
+    "widened",
+    "widened_to",
 ]

@@ -15,6 +15,7 @@ again a function of the job log alone. `order="free"` (`lag=None` here) shows re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from strategies.base import DONE, WAIT, Stop, Wait
 from strategies.planning import Job, Plan, Planned, Targets, check_wait, plan_next
@@ -26,18 +27,27 @@ from strategies.trial import History, Params, Point, State, Trial, point
 class Ledger:
     """The record of one study, and the decisions that follow from it.
 
-    `start`, `open_job`, `close_job` and `end_trial` write the record in the order of the study's job log; `decide`
+    `start`, `open_job`, `close_job` and `move_trial` write the record in the order of the study's job log; `decide`
     reads it. Curves are "lower is better".
     """
 
     def __init__(
-        self, strategy: Strategy, space: Space, seed: int, targets: Targets, lag: int | None, *, sign: int = 1
+        self,
+        strategy: Strategy,
+        space: Space,
+        seed: int,
+        targets: Targets,
+        lag: int | None,
+        *,
+        sign: int = 1,
+        widened: bool = False,
     ) -> None:
         self.strategy = strategy
         self.targets = targets
         self._space = space
         self._seed = seed
         self._sign = sign
+        self._widened = widened
         self._lag = lag if strategy.adaptive or targets.tolerance is not None else None
         self._taken: dict[Point, int] = {}
         self._trials: list[Trial] = []
@@ -46,6 +56,7 @@ class Ledger:
         self._first_jobs: list[int] = []  # by trial: the number of the job that started it
         self._pending: dict[int, Job] = {}
         self._finished_prefix = 0  # jobs 0 … prefix-1 have all ended
+        self._moves = 0
         self._epochs = 0  # spent by ended jobs, promised to pending ones
 
     # --- the record -----------------------------------------------------------------------------------------------
@@ -79,7 +90,11 @@ class Ledger:
         self._taken.setdefault(point(params), number)
 
     def open_job(self, job: Job) -> None:
-        """Enter a decided job; its trial counts as running from now on."""
+        """Enter a decided job; its trial counts as running from now on.
+
+        A job may begin below what its trial has reached: a person has the trial try again, as if its last job had not
+        been.
+        """
         if job.number != len(self._jobs):
             raise ValueError(f"job {job.number} is entered after {len(self._jobs)} jobs")
         self._jobs.append(job)
@@ -87,7 +102,9 @@ class Ledger:
             self._first_jobs.append(job.number)
         self._pending[job.number] = job
         self._epochs += job.epochs
-        self._put(replace(self._trials[job.trial], state=State.RUNNING, bracket=job.bracket, rung=job.rung))
+        trial = self._trials[job.trial]
+        curve = trial.curve[: job.from_epoch]
+        self._put(replace(trial, state=State.RUNNING, curve=curve, bracket=job.bracket, rung=job.rung))
 
     def close_job(self, number: int, outcome: State, curve: tuple[float, ...]) -> None:
         """Enter a job's end: the state it left its trial in, and the trial's whole curve so far."""
@@ -100,11 +117,25 @@ class Ledger:
             self._finished_prefix += 1
         self._put(replace(self._trials[job.trial], state=outcome, curve=curve))
 
-    def end_trial(self, number: int, state: State) -> None:
-        """Enter the end of a trial that no job brought about: stopped by the scheduler, discarded by a person."""
+    def move_trial(self, number: int, state: State) -> None:
+        """Enter a state that no job brought about: a scheduler stopped the trial, or a person changed it.
+
+        A person may discard it, stop it, or let a complete one go on: then it is paused.
+        """
+        self._moves += 1
         self._put(replace(self._trials[number], state=state))
 
+    @property
+    def standing(self) -> tuple[Any, ...]:
+        """What tells whether a decision that was computed some time ago may still be entered.
+
+        It changes with every decision, with the targets, and with whatever a person does to a trial; not with results.
+        """
+        return self.n_jobs, self._moves, self.targets
+
     def _put(self, trial: Trial) -> None:
+        if trial.state is State.DISCARDED:
+            trial = replace(trial, curve=())
         self._trials[trial.number] = trial
         if trial.state.ended:
             self._open.pop(trial.number, None)
@@ -130,7 +161,7 @@ class Ledger:
     def enter(self, plan: Planned | Stop) -> None:
         """Enter what `decide` returned."""
         if isinstance(plan, Stop):
-            self.end_trial(plan.trial, State.STOPPED)
+            self.move_trial(plan.trial, State.STOPPED)
             return
         if plan.params is not None:
             self.start(plan.job.trial, plan.params, plan.job.bracket, plan.parent)
@@ -145,6 +176,8 @@ class Ledger:
             trials, shown = list(self._trials), dict(self._open)
             for job in reversed(hidden):  # the earliest hidden job of a trial has the last word
                 trial = trials[job.trial]
+                if trial.state is State.DISCARDED:  # what a person does is no result: it shows at once
+                    continue
                 curve = trial.curve[: job.from_epoch]
                 trials[job.trial] = replace(trial, state=State.RUNNING, curve=curve, rung=job.rung)
                 shown[job.trial] = trials[job.trial]
@@ -161,6 +194,7 @@ class Ledger:
             self._sign,
             targets.queue,
             self._taken,
+            self._widened,
         )
 
     def seen_by(self, job: Job) -> History:

@@ -5,7 +5,7 @@ A worker on such a study reads a few numbers, however long the history; so many 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Never, overload
+from typing import Any, Never, overload
 
 from strategies.base import Stop
 from strategies.errors import StrategyError
@@ -15,14 +15,15 @@ from strategies.strategy import Strategy
 from strategies.trial import History, State, Trial
 
 
-def looks_back(strategy: Strategy, space: Space, targets: Targets) -> bool:
+def looks_back(strategy: Strategy, space: Space, targets: Targets, *, widened: bool = False) -> bool:
     """Tell whether decisions depend on past trials: a tally is enough for those that do not.
 
-    They do also where a point might be tried twice: with guesses of the user's, or where no parameter that is always
-    active is continuous.
+    They do also where a point might be tried twice: with guesses of the user's, where no parameter that is always
+    active is continuous, and where the space has been `widened`, so that a sequence over it begins anew.
     """
     bounded = targets.budget is not None or targets.tolerance is not None
-    return strategy.adaptive or strategy.scheduler.looks_back or bounded or bool(targets.queue) or space.may_repeat
+    repeats = widened or bool(targets.queue) or space.may_repeat
+    return strategy.adaptive or strategy.scheduler.looks_back or bounded or repeats
 
 
 class Tally:
@@ -43,6 +44,11 @@ class Tally:
         """Enter where the study stands: how many trials and jobs there are, and the paused trials without a job."""
         self.n_trials, self.n_jobs, self.n_pending = n_trials, n_jobs, n_pending
         self._paused = {trial.number: trial for trial in paused}
+
+    @property
+    def standing(self) -> tuple[Any, ...]:
+        """What tells whether a decision that was computed some time ago may still be entered."""
+        return self.n_jobs, self.targets
 
     def decide(self) -> Plan:
         """Return what comes next, without entering it."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from strategies.space import Space
@@ -34,7 +34,7 @@ class State(StrEnum):
     FAILED = "failed"
     """Its objective raised, diverged or returned no finite number, or its worker died again and again."""
     DISCARDED = "discarded"
-    """Taken out by a person."""
+    """Taken out by a person: as if it had never been, but that its point stays taken."""
 
     @property
     def ended(self) -> bool:
@@ -42,11 +42,15 @@ class State(StrEnum):
         return self not in (State.RUNNING, State.PAUSED)
 
 
+_NEVER_WIN: Final = (State.FAILED, State.DISCARDED)
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One params of a study and its learning curve, as far as the decision at hand may see it.
 
-    `curve[e]` is the value after epoch e+1; lower is better. `rung` and `bracket` are those of its last job.
+    `curve[e]` is the value after epoch e+1; lower is better. `rung` and `bracket` are those of its last job. A trial
+    that was discarded shows no curve: nothing is to be learned from it.
     """
 
     number: int
@@ -64,12 +68,12 @@ class Trial:
 
     @property
     def value(self) -> float:
-        """The best value of the curve; infinity for a failed trial and for one without a value."""
-        return inf if self.state is State.FAILED else min(self.curve, default=inf)
+        """The best value of the curve; infinity for one that can never win, and for one without a value."""
+        return inf if self.state in _NEVER_WIN else min(self.curve, default=inf)
 
     def value_at(self, epoch: int) -> float:
-        """The value after `epoch` epochs, or after the last one when the trial ended before; infinity if it failed."""
-        if self.state is State.FAILED or not self.curve:
+        """The value after `epoch` epochs, or after the last one when it ended before; infinity if it can never win."""
+        if self.state in _NEVER_WIN or not self.curve:
             return inf
         return self.curve[min(epoch, len(self.curve)) - 1]
 
@@ -96,6 +100,8 @@ class History:
     """First guesses: points to be tried before any of the searcher's."""
     taken: Mapping[Point, int] | None = None
     """The points of all trials, each with the first trial that has it; None: not indexed (`holds` looks itself)."""
+    widened: bool = False
+    """Whether the space or `max_epochs` were others when some of the trials began."""
 
     def holds(self, params: Params) -> bool:
         """Tell whether some trial has these params already."""

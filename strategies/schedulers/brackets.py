@@ -141,8 +141,9 @@ def _settle(members: Sequence["Trial"], bracket: Bracket) -> Resume | Stop | Non
     """Return the next decision of the lowest rung with open trials: promotions from the best down, then the stops.
 
     None while one of its trials is running. Promotions come first so that the others see by the promoted trials' rung
-    how many places are taken, whatever has befallen those since.
+    how many places are taken, whatever has befallen those since; but one that was discarded leaves its place.
     """
+    members = [trial for trial in members if trial.state is not State.DISCARDED]
     at = [_rung(trial, bracket) for trial in members]
     rung = min(each for each, trial in zip(at, members, strict=True) if not trial.state.ended)
     here = [trial for each, trial in zip(at, members, strict=True) if each == rung]

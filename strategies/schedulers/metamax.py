@@ -77,7 +77,7 @@ class MetaMax(Scheduler):
         live = [
             self._instance(trial, steps, history)
             for trial, steps in zip(history.trials, before, strict=True)
-            if trial.rung == number or not trial.state.ended
+            if not trial.state.ended or (trial.rung == number and trial.state is not State.DISCARDED)
         ]
         if live and _best(live).trial.rung < number:  # the best closes a round: it is stepped last
             for each in self._selected(live, sum(before)):

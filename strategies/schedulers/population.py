@@ -84,11 +84,11 @@ class PopulationBasedTraining(Scheduler):
         """Return the next decision of the oldest population that is open; else the start of another, or DONE."""
         if history.open:
             oldest = next(iter(history.open.values())).bracket
-            return self._proceed([trial for trial in history.trials if trial.bracket == oldest], history, rng)
+            return self._proceed(_members(oldest, history), history, rng)
         if not history.may_start:
             return DONE
         newest = max((trial.bracket for trial in history.trials), default=-1)
-        unfilled = [trial for trial in history.trials if trial.bracket == newest]
+        unfilled = _members(newest, history)
         return self._found(newest, unfilled, history) if self._grows(unfilled) else self._found(newest + 1, [], history)
 
     def _proceed(self, population: Sequence["Trial"], history: "History", rng: np.random.Generator) -> Decision:
@@ -156,6 +156,8 @@ class PopulationBasedTraining(Scheduler):
 
     def _born(self, trial: "Trial") -> int:
         """Return the generation in which the trial's own curve began: before its last, it trained whole ones."""
+        if trial.parent is None:
+            return 0
         trained = sum(map(isfinite, trial.curve))
         if trial.state in (State.RUNNING, State.FAILED, State.COMPLETE):  # its last generation may have no epoch yet
             return trial.rung - trained // self.interval
@@ -191,6 +193,11 @@ def moved(parameter: "Float | Int", value: float, by: float) -> float:
     if isinstance(parameter, Int) and parameter.decode(at) == value and by:
         return parameter.encode(min(max(value + (1 if by > 0 else -1), parameter.low), parameter.high))
     return at
+
+
+def _members(population: int, history: "History") -> "list[Trial]":
+    """Return the trials of a population, but for those that were discarded: they leave no gap to be filled by heirs."""
+    return [trial for trial in history.trials if trial.bracket == population and trial.state is not State.DISCARDED]
 
 
 def _final(trial: "Trial") -> float:

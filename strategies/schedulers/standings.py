@@ -41,7 +41,7 @@ class Standings:
     """Rungs 0 … K of `levels` epochs, and the trials in them.
 
     A trial has arrived at a rung when it has been trained for so long, or when it ended on the way, which counts as
-    infinity. Whatever befalls it later, its entry stays.
+    infinity. Whatever befalls it later, its entry stays, unless it is discarded.
     """
 
     def __init__(self, levels: tuple[int, ...]) -> None:
@@ -106,7 +106,7 @@ class Standings:
 
     def _values(self, trial: "Trial | None") -> list[float | None]:
         """Return by rung the value with which the trial arrived there; None where it has not."""
-        if trial is None:
+        if trial is None or trial.state is State.DISCARDED:
             return []
         late = inf if trial.state.ended else None
         reached = self.levels[: self.rung(trial) + 1]

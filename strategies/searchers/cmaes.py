@@ -118,12 +118,16 @@ def _judged(generation: "Sequence[Trial]") -> "list[tuple[Trial, float]]":
         loss = loss_within(trial, level)
         return loss == inf, -min(trial.epochs, level), loss, trial.number
 
-    ranked = sorted(filter(is_known, generation), key=rank)
+    ranked = sorted((trial for trial in generation if is_known(trial) and not _is_out(trial)), key=rank)
     compared = [
         loss_within(trial, level) for trial in ranked if trial.epochs >= level and trial.state is not State.FAILED
     ]
     behind = [compared[-1]] * (len(ranked) - len(compared))
     return list(zip(ranked, [*compared, *behind], strict=True))
+
+
+def _is_out(trial: "Trial") -> bool:
+    return trial.state is State.DISCARDED
 
 
 def _points(space: "Space", trials: "Sequence[Trial]", mean: "NDArray[np.float64]") -> "NDArray[np.float64]":

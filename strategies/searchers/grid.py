@@ -43,12 +43,14 @@ class Grid(Searcher):
     def propose(self, number: int, history: "History", rng: "np.random.Generator") -> Proposal:  # noqa: ARG002 - no chance
         """Return the first combination that no trial has; raises Exhausted past the last one.
 
-        Without first guesses that is combination `number`; each guess may put it off by one.
+        Without first guesses that is combination `number`; each guess may put it off by one. Of a widened space it may
+        be any.
         """
         lattice = self._lattice(history.space)
-        for index in range(max(0, number - len(history.queue)), lattice.size):
+        first = 0 if history.widened else max(0, number - len(history.queue))
+        for index in range(first, lattice.size):
             params = lattice.point(index)
-            if not (history.queue and history.holds(params)):
+            if not ((history.queue or history.widened) and history.holds(params)):
                 return Proposal(params, {"by": "grid", "place": index + 1, "of": lattice.size})
         raise Exhausted(f"All {lattice.size} points of the grid have been proposed: give more `points` to go on.")
 

@@ -95,7 +95,8 @@ class Search:
             number = len(self.trials)
             params = self.space.validate(decision.params)
             assert list(map(repr, decision.params.items())) == list(map(repr, params.items()))
-            self.trials.append(Trial(number, params, bracket=decision.bracket, rung=decision.rung))
+            started = Trial(number, params, bracket=decision.bracket, rung=decision.rung, parent=decision.parent)
+            self.trials.append(started)
         else:
             number = decision.trial
             assert self.trials[number].state is State.PAUSED

@@ -74,7 +74,7 @@ class Study:
                 outcome, curve = self.ends[job.number]
                 fresh.close_job(job.number, outcome, tuple(map(float, map(repr, curve))))
         for number in self.stopped:
-            fresh.end_trial(number, State.STOPPED)
+            fresh.move_trial(number, State.STOPPED)
         self.ledger = fresh
 
     @property

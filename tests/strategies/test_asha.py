@@ -150,7 +150,7 @@ def histories(draw):
 def by_hand(trials):
     """What the standings are, one trial and one rung at a time."""
     rankings, waiting, interrupted = ([], [], []), ([], [], []), []
-    for trial in trials:
+    for trial in (each for each in trials if each.state is not State.DISCARDED):
         at = max([trial.rung, *(rung for rung in range(3) if trial.epochs >= LEVELS[rung])])
         for rung in range(at + 1):
             if trial.epochs >= LEVELS[rung]:

@@ -229,7 +229,7 @@ def test_a_ledger_made_again_from_the_record_decides_alike(name, lag):
             if job.number in search.ends:
                 twin.close_job(job.number, *search.ends[job.number])
         for number in search.stopped:
-            twin.end_trial(number, State.STOPPED)
+            twin.move_trial(number, State.STOPPED)
         if len(search.jobs) - len(search.ends) < search.workers:
             assert twin.decide() == search.ledger.decide()
 
