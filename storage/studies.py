@@ -225,7 +225,7 @@ def _record(row: Row[Any]) -> StudyRecord:
     spec = StudySpec(
         name=row.name,
         space=Space.from_dict(row.space),
-        strategy=Strategy.from_dict(row.strategy),
+        strategy=Strategy.recorded(row.strategy),
         objective=row.objective,
         seed=row.seed,
         targets=Targets(row.max_epochs, row.n_trials, row.budget, row.tolerance, tuple(row.queue or ())),

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from strategies.base import Scheduler, Searcher, Stopper
 from strategies.errors import StrategyError
+from strategies.missing import Missing
 from strategies.presets import PRESETS
 from strategies.schedulers.asha import ASHA
 from strategies.schedulers.budgeted import Budgeted
@@ -107,6 +108,8 @@ def names() -> tuple[str, ...]:
 
 def name_of(component: Component) -> str:
     """Return the name under which the component's class is registered; raises StrategyError when it is not."""
+    if isinstance(component, Missing):
+        return component.name
     for name, ours in STRATEGIES.items():
         if ours is type(component):
             return name

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from strategies.base import Scheduler, Searcher, Stopper
 from strategies.errors import StrategyError
+from strategies.missing import STAND_INS, Missing, MissingStopper
 from strategies.presets import PRESETS
 from strategies.registry import Component, find, kind_of, name_of
 from strategies.schedulers.full import Full
@@ -52,6 +53,8 @@ class Strategy:
         self.searcher.check(space)
         self.scheduler.check(max_epochs)
         self.scheduler.check_space(space)
+        if isinstance(self.stopper, MissingStopper):
+            self.stopper.refuse()
 
     def to_dict(self) -> dict[str, Any]:
         """Return its parts by kind, each with its name and all its settings, as JSON values."""
@@ -64,6 +67,11 @@ class Strategy:
             if not isinstance(part, Mapping) or "name" not in part or not set(part) <= {"name", "settings"}:
                 raise StrategyError(f"The {kind} of a strategy is a table with a name and settings, not {part!r}.")
         return cls(**_by_kind([_configured(**part) for part in data.values()]))
+
+    @classmethod
+    def recorded(cls, data: Mapping[str, Any]) -> Self:
+        """Make the strategy of a study on record, with a stand-in for each part that cannot be had here."""
+        return cls(**_by_kind([_configured_or_missing(kind, **part) for kind, part in data.items()]))
 
 
 def parse_strategy(text: str) -> Strategy:
@@ -80,7 +88,7 @@ def _named(name: str) -> "Sequence[Component]":
 
 
 def _settings(part: Any) -> dict[str, Any]:
-    return asdict(part)
+    return dict(part.settings) if isinstance(part, Missing) else asdict(part)
 
 
 def _configured(name: str, settings: Mapping[str, Any] | None = None) -> Component:
@@ -92,6 +100,13 @@ def _configured(name: str, settings: Mapping[str, Any] | None = None) -> Compone
             raise StrategyError(f"{name!r} has no setting {setting!r}.{suggestion(setting, known)} {has}")
     component: Component = found(**(settings or {}))
     return component
+
+
+def _configured_or_missing(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> Component:
+    try:
+        return _configured(name, settings)
+    except StrategyError as error:
+        return STAND_INS[kind](name, settings or {}, str(error))
 
 
 def _by_kind(parts: list[Component]) -> dict[str, Any]:
