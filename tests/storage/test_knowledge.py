@@ -1,13 +1,14 @@
 """What a worker knows of its study: the same whether it was there all the time or has just read the record."""
 
-import sqlite3
-from contextlib import closing
-
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from adaptive import FOR_TESTS, Echo, Rungs
 from crew import Hand, new_study, train
+from evidence import change
 
+from storage.database import Database
+from storage.tables import metadata
 from strategies import STRATEGIES, Grid, Strategy, SuccessiveHalving
 
 SEARCHES = {
@@ -23,27 +24,33 @@ def _registered(monkeypatch):
         monkeypatch.setitem(STRATEGIES, name, each)
 
 
-def copied(path, place):
-    """The database as it stands, in another file."""
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(place)) as target:
-        source.backup(target)
-    return place
+def copy(url, place):
+    """Put every row of a database, as it stands, in another."""
+    change(place, "DELETE FROM studies")
+    source, target = Database(url), Database(place)
+    with source.read() as reading, target.write() as writing:
+        for table in metadata.sorted_tables:
+            found = [dict(row) for row in reading.execute(sa.select(table)).mappings()]
+            if found:
+                writing.execute(sa.insert(table), found)
+    source.close()
+    target.close()
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_a_newcomer_decides_like_an_old_hand(name, tmp_path):
+def test_a_newcomer_decides_like_an_old_hand(name, new_url):
     """At any moment of a search, a worker that has just come is handed the job that an old one would have been handed.
 
     Also while trials are half trained, with measurements written of jobs that have not ended.
     """
-    path, rng = tmp_path / "hpo.db", np.random.default_rng(4)
-    study = new_study(path, SEARCHES[name], max_epochs=8, parallelism=4)
-    hands = [Hand(path, study) for _ in range(3)]
+    url, elsewhere, rng = new_url(), new_url(), np.random.default_rng(4)
+    study = new_study(url, SEARCHES[name], max_epochs=8, parallelism=4)
+    hands = [Hand(url, study) for _ in range(3)]
     handed = []
-    for moment in range(14):
+    for _ in range(14):
         hand = hands[rng.integers(3)]
-        place = copied(path, tmp_path / f"{moment}.db")
-        newcomer = Hand(place, study)
+        copy(url, elsewhere)
+        newcomer = Hand(elsewhere, study)
         found = newcomer.exchange()
         newcomer.database.close()
         given = hand.exchange(ahead=1)

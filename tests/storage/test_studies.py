@@ -1,10 +1,10 @@
 """Studies: what is created can be found again as it was."""
 
-import sqlite3
-from contextlib import closing
+import threading
 
 import pytest
 from crew import Hand, new_study
+from evidence import change, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spaces import spaces
@@ -12,15 +12,26 @@ from spaces import spaces
 from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound
 from storage.studies import StudySpec, create_study, extend_study, list_studies, load_study
-from strategies import STRATEGIES, Float, Grid, Random, Space, Strategy, SuccessiveHalving, Targets, parse_strategy
+from strategies import (
+    STRATEGIES,
+    Float,
+    Grid,
+    Random,
+    Space,
+    Strategy,
+    StrategyError,
+    SuccessiveHalving,
+    Targets,
+    parse_strategy,
+)
 
 OBJECTIVE = {"kind": "file", "path": "ä/train.py", "shown": "train.py:objective", "options": {"deep": [1, 2.5, None]}}
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(url):
     """A new database."""
-    database = Database(f"sqlite:///{tmp_path / 'hpo.db'}", create=True)
+    database = Database(url)
     yield database
     database.close()
 
@@ -73,15 +84,37 @@ def test_a_study_is_loaded_as_it_was_created(database, given):
 def test_a_name_is_given_once(database):
     """A second study of a name is refused with what to do, and the first is as it was."""
     first = create_study(database, spec(seed=1))
-    with pytest.raises(StudyExists, match=r"'digits' exists already in sqlite.* `hpo resume digits`.* --name"):
+    with pytest.raises(StudyExists, match=r"'digits' exists already in \w+.* `hpo resume digits`.* --name"):
         create_study(database, spec(seed=2))
     assert load_study(database, "digits") == first
     assert len(list_studies(database)) == 1
 
 
+def test_of_many_that_take_a_name_at_once_one_gets_it(database):
+    """Whoever comes to a free name at the same moment: one study is made, and every other is told that it exists."""
+    start, made, refused = threading.Barrier(6), [], []
+
+    def create(seed):
+        start.wait()
+        try:
+            made.append(create_study(database, spec(seed=seed)))
+        except StudyExists:
+            refused.append(seed)
+
+    threads = [threading.Thread(target=create, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (study,) = made
+    assert sorted([study.spec.seed, *refused]) == list(range(6))
+    assert load_study(database, "digits") == study
+    assert rows(database.given_url, f"SELECT count(*) FROM {study.view}") == [(0,)]
+
+
 def test_an_unknown_study_is_told_its_neighbours(database):
     """A name that is not there brings the nearest one, or those there are, or that there are none."""
-    with pytest.raises(StudyNotFound, match=r"no study 'digits' in sqlite.*; it holds no studies yet"):
+    with pytest.raises(StudyNotFound, match=r"no study 'digits' in \w+.*; it holds no studies yet"):
         load_study(database, "digits")
     for name in ("digits", "wine", "iris"):
         create_study(database, spec(name))
@@ -95,8 +128,7 @@ def test_an_unknown_study_is_told_its_neighbours(database):
 def test_targets_are_raised_and_parallelism_is_fixed_once(database):
     """New targets open a complete study again; a parallelism that is fixed stays, whoever asks."""
     record = create_study(database, spec())
-    with database.write() as connection:
-        connection.exec_driver_sql("UPDATE studies SET state = 'complete', ended_at = 1")
+    change(database.given_url, "UPDATE studies SET state = 'complete', ended_at = 1")
     assert extend_study(database, record).state == "complete"
     assert extend_study(database, record, n_trials=20).state == "complete"
     extended = extend_study(database, record, n_trials=30, budget=99, parallelism=4)
@@ -110,36 +142,33 @@ def test_targets_are_raised_and_parallelism_is_fixed_once(database):
 def test_extending_a_deleted_study_says_so(database):
     """A study that is gone cannot be extended."""
     record = create_study(database, spec())
-    with database.write() as connection:
-        connection.exec_driver_sql("DELETE FROM studies")
+    change(database.given_url, "DELETE FROM studies")
     with pytest.raises(StudyNotFound, match="no study 'digits'"):
         extend_study(database, record, n_trials=30)
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_a_list_tells_how_far_each_study_is(direction, tmp_path):
+def test_a_list_tells_how_far_each_study_is(direction, url):
     """Studies are listed as they were made, with their trials and the best value, failed trials left out."""
-    path = tmp_path / "hpo.db"
-    new_study(path, name="empty")
-    study = new_study(path, Strategy(Random(), SuccessiveHalving(eta=2)), direction=direction)
-    hand = Hand(path, study)
+    new_study(url, name="empty")
+    study = new_study(url, Strategy(Random(), SuccessiveHalving(eta=2)), direction=direction)
+    hand = Hand(url, study)
     hand.work()
     empty, crew = list_studies(hand.database)
     assert (empty.name, empty.trials, empty.n_trials, empty.best_value) == ("empty", 0, 9, None)
     assert (crew.name, crew.state, crew.trials, crew.strategy) == ("crew", "complete", 9, "random+halving")
-    with closing(sqlite3.connect(path)) as connection:
-        values = [
-            v for (v,) in connection.execute("SELECT value FROM trials WHERE state <> 'failed' AND value NOT NULL")
-        ]
-        assert connection.execute("SELECT count(*) FROM trials WHERE state = 'failed'").fetchone()[0] > 0
-    assert crew.best_value == (max if direction == "maximize" else min)(values)
+    assert rows(url, "SELECT count(*) FROM trials WHERE state = 'failed'")[0][0] > 0
+    best = "max" if direction == "maximize" else "min"
+    assert rows(url, f"SELECT {best}(value) FROM trials WHERE state <> 'failed'") == [(crew.best_value,)]
 
 
 def test_a_missing_plugin_does_not_hide_a_study(database, monkeypatch):
-    """Studies can be listed where the package of one's strategy is not installed; only loading that one fails."""
+    """Studies can be looked at where the package of one's strategy is not installed; only to go on with it is refused."""
     monkeypatch.setitem(STRATEGIES, "annealing", type("Annealing", (Random,), {"__module__": __name__}))
-    create_study(database, spec(strategy=parse_strategy("annealing+halving")))
+    created = create_study(database, spec(strategy=parse_strategy("annealing+halving")))
     monkeypatch.delitem(STRATEGIES, "annealing")
     assert [each.strategy for each in list_studies(database)] == ["annealing+halving"]
-    with pytest.raises(Exception, match="Unknown strategy 'annealing'"):
-        load_study(database, "digits")
+    loaded = load_study(database, "digits")
+    assert loaded.spec.strategy.to_dict() == created.spec.strategy.to_dict()
+    with pytest.raises(StrategyError, match="the strategy 'annealing' to go on, which cannot be had here"):
+        Hand(database.given_url, loaded).exchange()

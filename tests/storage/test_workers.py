@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from crew import new_study
+from evidence import rows
 
 from storage.database import Database
 from storage.workers import STOP, Worker, list_dead, list_pids, process_name, register, request_stop, retire
@@ -26,10 +28,10 @@ sys.stdin.readline()
 
 
 @pytest.fixture
-def database(tmp_path):
+def database(url):
     """A database with one study."""
-    new_study(tmp_path / "hpo.db")
-    database = Database(f"sqlite:///{tmp_path / 'hpo.db'}")
+    new_study(url)
+    database = Database(url)
     yield database
     database.close()
 
@@ -96,8 +98,7 @@ def test_the_dead_are_told_from_the_living(database, hired):
     assert set(list_dead(database, 1)) == {dead, "an earlier process of this id"}
     retire(database, list_dead(database, 1))
     assert list_dead(database, 1) == []
-    with database.read() as connection:
-        left = set(connection.exec_driver_sql("SELECT id FROM workers").scalars())
+    left = {name for (name,) in rows(database.given_url, "SELECT id FROM workers")}
     assert left == {alive, here.id, "elsewhere"}
 
 
@@ -129,8 +130,7 @@ def test_a_clock_that_is_set_kills_nobody(database, hired):
     if not stat.exists():
         pytest.skip("only Linux counts from the boot")
     ticks = int(stat.read_text().rpartition(")")[2].split()[19])
-    with database.read() as connection:
-        ((started,),) = connection.exec_driver_sql("SELECT process_started FROM workers").all()
+    ((started,),) = rows(database.given_url, "SELECT process_started FROM workers")
     assert (name.split(":")[2], started) == (f"{started:.2f}", ticks / os.sysconf("SC_CLK_TCK"))
     assert list_dead(database, 1) == []
 
@@ -163,9 +163,7 @@ def test_a_request_to_stop_reaches_whom_it_is_for(database):
         register(database, 1, worker)
 
     def asked():
-        with database.read() as connection:
-            rows = connection.exec_driver_sql("SELECT id FROM workers WHERE request = ?", (STOP,))
-            return set(rows.scalars())
+        return {name for (name,) in rows(database.given_url, "SELECT id FROM workers WHERE request = ?", STOP)}
 
     request_stop(database, 2)
     assert asked() == set()
@@ -176,9 +174,10 @@ def test_a_request_to_stop_reaches_whom_it_is_for(database):
 
 
 def test_retiring_nobody_writes_nothing(database):
-    """No ids, no transaction: it goes through even on a file that nobody may write."""
-    with database.write() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER refuse BEFORE DELETE ON workers BEGIN SELECT raise(ABORT, 'no'); END"
-        )
+    """No ids, no transaction: who has nobody to take off the list waits for nobody."""
+    begun = []
+    sa.event.listen(database.engine, "begin", begun.append)
     retire(database, [])
+    assert begun == []
+    retire(database, ["nobody"])
+    assert begun
