@@ -72,13 +72,17 @@ def _connected(place: Place, mode: str, patience: float) -> Iterator[tuple[Any, 
 def rows(place: Place, query: str, *values: object) -> list[tuple]:
     """Return the rows of a query, in which `?` stands for a value. JSON comes as the text that is kept."""
     with _connected(place, "ro", 30) as (connection, sign):
-        return connection.execute(query.replace("?", sign) if values else query, values).fetchall()
+        return _run(connection, sign, query, values).fetchall()
 
 
 def change(place: Place, statement: str, *values: object, patience: float = 30) -> None:
     """Change a database behind the program's back."""
     with _connected(place, "rw", patience) as (connection, sign):
-        connection.execute(statement.replace("?", sign) if values else statement, values)
+        _run(connection, sign, statement, values)
+
+
+def _run(connection: Any, sign: str, statement: str, values: tuple[object, ...]) -> Any:
+    return connection.execute(statement.replace("?", sign), values) if values else connection.execute(statement)
 
 
 def evidence(place: Place) -> dict[str, list[tuple]]:

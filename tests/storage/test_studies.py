@@ -165,10 +165,10 @@ def test_a_list_tells_how_far_each_study_is(direction, url):
 def test_a_missing_plugin_does_not_hide_a_study(database, monkeypatch):
     """Studies can be looked at where the package of one's strategy is not installed; only to go on with it is refused."""
     monkeypatch.setitem(STRATEGIES, "annealing", type("Annealing", (Random,), {"__module__": __name__}))
-    created = create_study(database, spec(strategy=parse_strategy("annealing+halving")))
+    strategy = create_study(database, spec(strategy=parse_strategy("annealing+halving"))).spec.strategy.to_dict()
     monkeypatch.delitem(STRATEGIES, "annealing")
     assert [each.strategy for each in list_studies(database)] == ["annealing+halving"]
     loaded = load_study(database, "digits")
-    assert loaded.spec.strategy.to_dict() == created.spec.strategy.to_dict()
+    assert loaded.spec.strategy.to_dict() == strategy
     with pytest.raises(StrategyError, match="the strategy 'annealing' to go on, which cannot be had here"):
         Hand(database.given_url, loaded).exchange()

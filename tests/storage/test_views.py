@@ -1,5 +1,6 @@
 """Views for people: one row a trial, typed columns, whatever parameters and studies are called."""
 
+import json
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from evidence import rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.views import view_name
+from storage.views import parameter_columns, view_name
 from storage.work import Measurement, Progress, Report
 from strategies import Choice, Float, Grid, Int, Space, State, Strategy, SuccessiveHalving
 
@@ -42,10 +43,10 @@ ODD_NAMES = [
 ]
 
 
-def filled(path, space, *, n_trials=12, strategy=None, name="crew"):
+def filled(url, space, *, n_trials=12, strategy=None, name="crew"):
     """Start trials in a study of that space; return the study and the trials' params by number."""
-    study = new_study(path, strategy, space=space, n_trials=n_trials, name=name)
-    hand = Hand(path, study)
+    study = new_study(url, strategy, space=space, n_trials=n_trials, name=name)
+    hand = Hand(url, study)
     claims = hand.exchange(jobs=n_trials)
     hand.database.close()
     return study, {claim.job.trial: claim.params for claim in claims.values()}
@@ -55,72 +56,77 @@ def quoted(name):
     return '"' + name.replace('"', '""') + '"'
 
 
-def column(path, study, name):
-    """The values of a column of a study's view, by trial, each with SQLite's word for its type."""
-    found = rows(path, f"SELECT number, {quoted(name)}, typeof({quoted(name)}) FROM {study.view}")
-    return {number: (value, kind) for number, value, kind in found}
+def column(url, study, name):
+    """The values of a column of a study's view, by trial."""
+    return dict(rows(url, f"SELECT number, {quoted(name)} FROM {study.view}"))
+
+
+def shown(value, kinds, url):
+    """How a database shows a value of those kinds: SQLite has no truth, PostgreSQL no column of several types."""
+    if value is None or isinstance(value, str):
+        return value
+    if url.startswith("sqlite"):
+        return float(value) if kinds == {float} else int(value) if isinstance(value, bool) else value
+    return json.dumps(value) if len(kinds) > 1 else float(value) if kinds == {float} else value
 
 
 @pytest.mark.parametrize(
     ("domain", "kinds"),
     [
-        (Float(1, 1), {"real"}),
-        (Float(1e-300, 1e300, log=True), {"real"}),
-        (Int(-(2**40), 2**40), {"integer"}),
-        (Choice("sgd", "adam", "1", "true", ""), {"text"}),
-        (Choice(*[True, False]), {"integer"}),
-        (Choice(1, 2, 2**60), {"integer"}),
-        (Choice(1, 2.5), {"real"}),
-        (Choice("a", 1, 2.5), {"text", "integer", "real"}),
-        (Choice(*["a", False]), {"text", "integer"}),
-        (Choice(3, None), {"integer", "null"}),
-        (Choice("a", None), {"text", "null"}),
-        (Choice(None), {"null"}),
+        (Float(1, 1), {float}),
+        (Float(1e-300, 1e300, log=True), {float}),
+        (Int(-(2**40), 2**40), {int}),
+        (Choice("sgd", "adam", "1", "true", ""), {str}),
+        (Choice(*[True, False]), {bool}),
+        (Choice(1, 2, 2**60), {int}),
+        (Choice(1, 2.5), {float}),
+        (Choice("a", 1, 2.5), {str, int, float}),
+        (Choice(*["a", False]), {str, bool}),
+        (Choice(3, None), {int}),
+        (Choice("a", None), {str}),
+        (Choice(None), set()),
     ],
-    ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else repr(value),
+    ids=lambda value: "-".join(sorted(kind.__name__ for kind in value)) if isinstance(value, set) else repr(value),
 )
-def test_columns_have_the_types_of_their_domains(domain, kinds, tmp_path):
-    """Numbers are numbers, text is text, whatever it looks like; truth is 0 and 1, None is null. Values are exact."""
+def test_columns_have_the_types_of_their_domains(domain, kinds, url):
+    """Numbers are numbers, text is text, whatever it looks like; truth is true or 1, None is null. Values are exact."""
     space = Space({"p": domain, "?": domain})
-    study, params = filled(tmp_path / "hpo.db", space, n_trials=20)
+    study, params = filled(url, space, n_trials=20)
     for name in space.parameters:
-        found = column(tmp_path / "hpo.db", study, name)
-        assert {kind for _, kind in found.values()} == kinds
-        for number, (value, kind) in found.items():
-            given = params[number][name]
-            assert value == given
-            assert kind == "real" or isinstance(given, bool | type(value))
+        found = column(url, study, name)
+        expected = {number: shown(given[name], kinds, url) for number, given in params.items()}
+        assert found == expected
+        assert {number: type(value) for number, value in found.items()} == {
+            number: type(value) for number, value in expected.items()
+        }
 
 
-def test_inactive_parameters_are_null(tmp_path):
+def test_inactive_parameters_are_null(url):
     """A parameter whose condition does not hold is null in its trial's row, and has its value in the others'."""
     space = Space(
         optimizer=Choice("sgd", "adam"),
         momentum=Float(0.5, 0.9, when={"optimizer": "sgd"}),
         steps=Int(1, 9, when={"optimizer": "adam"}),
     )
-    study, params = filled(tmp_path / "hpo.db", space)
-    found = {name: column(tmp_path / "hpo.db", study, name) for name in space.parameters}
-    kinds = set()
-    for number, point in params.items():
-        for name in space.parameters:
-            value, kind = found[name][number]
-            assert value == point.get(name)
-            kinds.add((name, kind))
-    assert kinds == {
-        ("optimizer", "text"),
-        *{("momentum", kind) for kind in ("real", "null")},
-        *{("steps", kind) for kind in ("integer", "null")},
-    }
+    study, params = filled(url, space)
+    found = {name: column(url, study, name) for name in space.parameters}
+    for name, values in found.items():
+        assert values == {number: point.get(name) for number, point in params.items()}
+    assert {type(value) for value in found["momentum"].values()} == {float, type(None)}
+    assert {type(value) for value in found["steps"].values()} == {int, type(None)}
 
 
-def test_odd_parameter_names_are_columns(tmp_path):
-    """Every parameter is a column under its very name, quotes, brackets, keywords, line breaks and all."""
+def test_odd_parameter_names_are_columns(url):
+    """Every parameter is a column under its very name, quotes, brackets, keywords, line breaks and all.
+
+    A name of more than 63 bytes, which PostgreSQL would cut, is cut on both.
+    """
     space = Space({name: Float(i, i + 1) for i, name in enumerate(ODD_NAMES)})
-    study, params = filled(tmp_path / "hpo.db", space, n_trials=2)
-    for name in ODD_NAMES:
-        found = column(tmp_path / "hpo.db", study, name)
-        assert found == {number: (given[name], "real") for number, given in params.items()}
+    study, params = filled(url, space, n_trials=2)
+    for name, column_name in zip(ODD_NAMES, parameter_columns(space), strict=True):
+        assert column_name == name or len(name.encode()) > 63 >= len(column_name.encode())
+        found = column(url, study, column_name)
+        assert found == {number: given[name] for number, given in params.items()}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -129,27 +135,25 @@ def test_odd_parameter_names_are_columns(tmp_path):
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), min_size=1, max_size=5
     )
 )
-def test_any_parameter_name_is_a_column(tmp_path, names):
+def test_any_parameter_name_is_a_column(url, names):
     """Whatever text names a parameter, its values can be selected: by position, as names that SQLite takes for equal differ."""
     names = list(dict.fromkeys(name for name in names if name.strip()))
     space = Space({name: Float(i, i + 1) for i, name in enumerate(["x", *names])} if names else {"x": Float(0, 1)})
-    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.db"
-    study, params = filled(path, space, n_trials=1)
-    (found,) = rows(path, f"SELECT * FROM {study.view}")
+    name = f"study {rows(url, 'SELECT count(*) FROM studies')[0][0]}"
+    study, params = filled(url, space, n_trials=1, name=name)
+    (found,) = rows(url, f"SELECT * FROM {study.view}")
     assert list(found[-len(space.parameters) :]) == list(params[0].values())
 
 
-def test_parameters_named_like_columns_of_trials_stand_beside_them(tmp_path):
+def test_parameters_named_like_columns_of_trials_stand_beside_them(url):
     """`value`, `STATE` and their like are the trial's; the parameters are `param_value` …, unless that is taken too."""
     names = ["value", "STATE", "number", "param_value", "Seed", "seed"]
-    study, params = filled(tmp_path / "hpo.db", Space({name: Float(i, i + 1) for i, name in enumerate(names)}))
+    study, params = filled(url, Space({name: Float(i, i + 1) for i, name in enumerate(names)}))
     shown = ["param_value", "param_STATE", "param_number", "param_param_value", "param_Seed", "param_param_seed"]
     for name, column_name in zip(names, shown, strict=True):
-        found = column(tmp_path / "hpo.db", study, column_name)
-        assert {number: value for number, (value, _) in found.items()} == {
-            n: given[name] for n, given in params.items()
-        }
-    assert rows(tmp_path / "hpo.db", f"SELECT DISTINCT state FROM {study.view}") == [("running",)]
+        found = column(url, study, column_name)
+        assert found == {number: given[name] for number, given in params.items()}
+    assert rows(url, f"SELECT DISTINCT state FROM {study.view}") == [("running",)]
 
 
 STUDY_NAMES = ["digits", "Digits!", "digits ", "DIGITS", "", "Übung 7", "sqlite", "SQLite", "7", "select", "x" * 300]
@@ -166,19 +170,18 @@ STUDY_NAMES += [
 ]
 
 
-def test_odd_study_names_have_views(tmp_path):
+def test_odd_study_names_have_views(url):
     """Every study has a view whose name needs no quotes and shows its trials alone, also where names look alike."""
-    path = tmp_path / "hpo.db"
     views = {}
     for i, name in enumerate(STUDY_NAMES, 1):
-        study, _ = filled(path, Space(x=Float(0, 1)), n_trials=i, name=name)
+        study, _ = filled(url, Space(x=Float(0, 1)), n_trials=i, name=name)
         views[name] = study.view
         assert re.fullmatch("[a-z_][a-z0-9_]*_trials", study.view)
     assert len(set(views.values())) == len(STUDY_NAMES)
     assert views["digits"] == "digits_trials"
     for i, name in enumerate(STUDY_NAMES, 1):
-        assert rows(path, f"SELECT count(*), max(number) FROM {views[name]}") == [(i, i - 1)]
-    assert rows(path, "SELECT count(*) FROM leaderboard") == [(0,)]
+        assert rows(url, f"SELECT count(*), max(number) FROM {views[name]}") == [(i, i - 1)]
+    assert rows(url, "SELECT count(*) FROM leaderboard") == [(0,)]
 
 
 @given(
@@ -193,12 +196,11 @@ def test_a_view_name_is_new_and_plain(study, taken):
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_the_leaderboard_ranks_in_the_studys_direction(direction, tmp_path):
+def test_the_leaderboard_ranks_in_the_studys_direction(direction, url):
     """Rank 1 is the best in the study's own direction, ties share a rank; failed and discarded trials are left out."""
-    path = tmp_path / "hpo.db"
     results = {0: 0.5, 1: 0.2, 2: 0.9, 3: 0.2, 4: 0.1, 5: 0.95, 6: 0.7}
     outcomes = {4: State.FAILED, 5: State.DISCARDED, 6: State.STOPPED}
-    hand = Hand(path, new_study(path, n_trials=8, direction=direction))
+    hand = Hand(url, new_study(url, n_trials=8, direction=direction))
     reports = []
     for claim in list(hand.exchange(jobs=8).values())[:7]:
         value = results[claim.job.trial]
@@ -207,7 +209,7 @@ def test_the_leaderboard_ranks_in_the_studys_direction(direction, tmp_path):
     hand.exchange(reports, jobs=0)
     counted = [value for number, value in results.items() if number not in (4, 5)]
     better = max if direction == "maximize" else min
-    found = rows(path, 'SELECT "rank", trial, value, state, metric FROM leaderboard ORDER BY "rank", trial')
+    found = rows(url, 'SELECT "rank", trial, value, state, metric FROM leaderboard ORDER BY "rank", trial')
     assert [(value, trial) for _, trial, value, *_ in found] == sorted(
         ((value, number) for number, value in results.items() if number not in (4, 5)),
         key=lambda each: (-each[0] if direction == "maximize" else each[0], each[1]),
@@ -218,18 +220,19 @@ def test_the_leaderboard_ranks_in_the_studys_direction(direction, tmp_path):
         assert metric == "value"
 
 
-def test_curves_and_decisions_can_be_read(tmp_path):
+def test_curves_and_decisions_can_be_read(url):
     """`learning_curves` holds every measurement, `decisions` every job with its reason, which outlives the job's end."""
-    path = tmp_path / "hpo.db"
-    hand = Hand(path, new_study(path, Strategy(Grid(), SuccessiveHalving(eta=2)), n_trials=4))
+    hand = Hand(url, new_study(url, Strategy(Grid(), SuccessiveHalving(eta=2)), n_trials=4))
     hand.work()
     curves = rows(
-        path, "SELECT trial, epoch, value, json_extract(metrics, '$.twice') FROM learning_curves WHERE study = 'crew'"
+        url,
+        "SELECT trial, epoch, value, CAST(metrics ->> 'twice' AS DOUBLE PRECISION) FROM learning_curves WHERE study = 'crew'",
     )
-    assert sorted(row[:3] for row in curves) == rows(path, "SELECT trial, epoch, value FROM measurements ORDER BY 1, 2")
+    assert sorted(row[:3] for row in curves) == rows(url, "SELECT trial, epoch, value FROM measurements ORDER BY 1, 2")
     assert all(twice == 2 * value for _, _, value, twice in curves)
     decisions = rows(
-        path, "SELECT job, trial, until_epoch, rung, state, end_epoch, json_extract(reason, '$.epochs') FROM decisions"
+        url,
+        "SELECT job, trial, until_epoch, rung, state, end_epoch, CAST(reason ->> 'epochs' AS INTEGER) FROM decisions ORDER BY job",
     )
     assert [job for job, *_ in decisions] == list(range(len(decisions)))
     assert {rung for _, _, _, rung, *_ in decisions} == {0, 1, 2}
@@ -237,6 +240,6 @@ def test_curves_and_decisions_can_be_read(tmp_path):
         assert state == "done"
         assert end == until
         assert epochs == (until if rung == 0 else until // 2), "the rung at which it was decided"
-    stopped = rows(path, "SELECT json_extract(stop_reason, '$.rank') FROM trials WHERE state = 'stopped'")
+    stopped = rows(url, "SELECT CAST(stop_reason ->> 'rank' AS INTEGER) FROM trials WHERE state = 'stopped'")
     assert stopped
     assert all(rank >= 2 for (rank,) in stopped)
