@@ -30,6 +30,9 @@ if TYPE_CHECKING:
         ObjectiveError as ObjectiveError,
     )
     from hpo.errors import (
+        SearchFailed as SearchFailed,
+    )
+    from hpo.errors import (
         SettingError as SettingError,
     )
     from hpo.errors import (
@@ -49,6 +52,9 @@ if TYPE_CHECKING:
     )
     from hpo.errors import (
         StudyNotFound as StudyNotFound,
+    )
+    from hpo.errors import (
+        Unavailable as Unavailable,
     )
     from hpo.errors import (
         WorkerError as WorkerError,
@@ -244,8 +250,8 @@ _HOMES: Final = {
     "hpo.asking": "AskedTrial",
     "hpo.data": "Data DataError load_data",
     "hpo.errors": (
-        "CheckpointError Exhausted HpoError NetworkError ObjectiveError SettingError SpaceError StorageError "
-        "StrategyError StudyExists StudyFileError StudyNotFound WorkerError"
+        "CheckpointError Exhausted HpoError NetworkError ObjectiveError SearchFailed SettingError SpaceError "
+        "StorageError StrategyError StudyExists StudyFileError StudyNotFound Unavailable WorkerError"
     ),
     "hpo.model": "Model ModelError load_model",
     "hpo.default_spaces": "default_space",

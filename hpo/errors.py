@@ -8,7 +8,9 @@ HpoError                    whatever a person can mend; its message says what is
 │   ├── StudyNotFound       no study of that name
 │   ├── StudyExists         a study of that name is there already
 │   ├── CheckpointError     a state that cannot be kept, or a damaged checkpoint
-│   └── StudyFileError      a study's file that is damaged or foreign, or cannot be written
+│   ├── StudyFileError      a study's file that is damaged or foreign, or cannot be written
+│   └── Unavailable        it is out of reach for the moment: trying again may help
+├── SearchFailed            a search that its database's trouble has ended
 ├── ObjectiveError          an objective that cannot be used, or not be found again
 ├── WorkerError             worker processes that cannot be had, or that die again and again
 ├── SettingError            a study's setting that cannot be: a target, a direction, a number of workers
@@ -20,8 +22,12 @@ NetworkError                (a ValueError) settings or arrays that make no netwo
 """
 
 from network import ArchiveError, NetworkError
-from storage.errors import CheckpointError, StorageError, StudyExists, StudyFileError, StudyNotFound
+from storage.errors import CheckpointError, StorageError, StudyExists, StudyFileError, StudyNotFound, Unavailable
 from strategies.errors import Exhausted, HpoError, SpaceError, StrategyError
+
+
+class SearchFailed(HpoError, RuntimeError):  # noqa: N818 - the name is the condition
+    """A search that its database's trouble has ended, though it began well: `hpo resume` when that is mended."""
 
 
 class ObjectiveError(HpoError, ValueError):
@@ -43,6 +49,7 @@ __all__ = [
     "HpoError",
     "NetworkError",
     "ObjectiveError",
+    "SearchFailed",
     "SettingError",
     "SpaceError",
     "StorageError",
@@ -50,5 +57,6 @@ __all__ = [
     "StudyExists",
     "StudyFileError",
     "StudyNotFound",
+    "Unavailable",
     "WorkerError",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hpo.asking import AskedTrial, Asking
-from hpo.errors import ObjectiveError, SettingError, StudyExists
+from hpo.errors import ObjectiveError, SettingError, StorageError, StudyExists
 from hpo.launch import Launch, Watcher, run_here, run_workers
 from hpo.objectives import Beginning, Objective
 from hpo.settings import check_fit, checked_count, checked_timeout, checked_workers, completed_guess, specify
@@ -134,8 +134,12 @@ class Study:
                 run_here(self._database, self._record, launch)
             else:
                 run_workers(self._database, self._record, launch, watcher or Watcher())
-        finally:
+        except StorageError:  # the database is the trouble: it is not asked once more
+            raise
+        except BaseException:
             self._record = read_study(self._database, self.name)
+            raise
+        self._record = read_study(self._database, self.name)
         return self
 
     def _extend(self, *, n_trials: int | None, budget: int | None, parallelism: int) -> None:

@@ -5,7 +5,8 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,12 +17,9 @@ from storage import tables
 from storage.engines import for_reading, for_writing, open_engine, parse
 from storage.errors import StorageError
 from storage.outages import explained, persistent
-from storage.sqlite_file import File, let_go, path_in, take_up
+from storage.sqlite_file import File, check_place, let_go, path_in, take_up
 from storage.views import STABLE_VIEWS
 from storage.write_ahead import Log
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _ALONE: Final = 0x68706F  # our number among a PostgreSQL database's advisory locks
 
@@ -65,6 +63,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one consistent state of the database."""
+        self._check_place()
         with self._clear_errors(), self.engine.connect() as connection:
             for_reading(connection)
             with connection.begin():
@@ -73,6 +72,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in a transaction that may write: committed at the end, rolled back on an exception."""
+        self._check_place()
         with self._clear_errors(), self.engine.connect() as connection:
             for_writing(connection)
             with connection.begin():
@@ -121,6 +121,10 @@ class Database:
                         "restore a copy of it"
                     ) from error
         return before
+
+    def _check_place(self) -> None:
+        if self.path is not None and self._file is not None:
+            check_place(Path(self._absolute.database or self.path), self._file)
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:

@@ -30,6 +30,14 @@ _PASSING: Final = {  # SQLSTATE: https://www.postgresql.org/docs/current/errcode
     "57P03": "the server is starting up or shutting down",
     "25P03": "the transaction lay idle for too long",
 }
+_UNSAID: Final = {  # who is refused a connection is told why in words, without a code
+    "too many c": "53300",
+    "remaining connection slots": "53300",
+    "the database system is starting up": "57P03",
+    "the database system is shutting down": "57P03",
+    "the database system is in recovery": "57P03",
+    "the database system is not": "57P03",
+}
 _LASTING: Final = ("authentication", "does not exist", "role", "no pg_hba.conf entry", "password")
 
 _ADVICE: Final = {
@@ -38,6 +46,8 @@ _ADVICE: Final = {
     "not a database": "it is not an SQLite database: name another file with --storage",
     "malformed": "the file is damaged: restore a copy of it",
     "full": "the disk is full: free some space, then `hpo resume`; what was committed is safe",
+    "no space left": "the server's disk is full: free some space there, then `hpo resume`; what was committed is safe",
+    "i/o error": "the disk is full, or fails: see to it, then `hpo resume`; what was committed is safe",
     "locked": f"another program has kept it locked for {PATIENCE:.0f} s: close that program, then `hpo resume`",
     "permission denied": "this user may not do that: ask the owner of the database for the right to",
 }
@@ -81,7 +91,7 @@ def explained(error: DBAPIError | PoolTimeout | sqlite3.Error, url: str) -> Stor
     cause = (str(original or error).strip() or type(original or error).__name__).splitlines()[0]
     if isinstance(original, sqlite3.Error):
         return StorageError(f"{url}: {_advice(cause)}")
-    code = getattr(original, "sqlstate", None)
+    code = getattr(original, "sqlstate", None) or next((_UNSAID[words] for words in _UNSAID if words in cause), None)
     if code in _PASSING:
         return Unavailable(f"{url}: {_PASSING[code]} ({cause})")
     broken = isinstance(error, DBAPIError) and error.connection_invalidated

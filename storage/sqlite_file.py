@@ -39,6 +39,25 @@ def take_up(path: Path, *, create: bool) -> File:
         raise StorageError(f"{path} cannot be opened ({error}): check its name and permissions") from error
 
 
+def check_place(path: Path, file: File) -> None:
+    """Raise StorageError unless the file that was taken up is in its place still.
+
+    SQLite would go on writing to a file without a name, or under another one and without its log.
+    """
+    try:
+        if _identity(path) == file:
+            return
+        found = "another file is in its place, to which nothing was written"
+    except FileNotFoundError:
+        found = f"the database file {path.name} is no longer there"
+    except OSError as error:
+        found = f"it cannot be reached ({error})"
+    raise StorageError(
+        f"{path}: {found}: it was moved or deleted while it was worked on. Put it back, beside {path.name}-wal, which "
+        "holds the newest results; then `hpo resume`"
+    )
+
+
 def let_go(file: File) -> None:
     """Count a file that was taken up as closed."""
     with _files:

@@ -107,14 +107,14 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _report(error: Exception) -> int:
     """Tell a person what went wrong; return the exit code."""
-    from hpo.errors import HpoError, NetworkError
+    from hpo.errors import HpoError, NetworkError, SearchFailed
 
     ours = isinstance(error, HpoError | NetworkError)
     if os.environ.get(DEBUG, "0") not in ("", "0"):
         traceback.print_exception(error)
     if ours:
         person().print(f"error: {error}", style="red")
-        return 2
+        return 1 if isinstance(error, SearchFailed) else 2
     person().print(f"error: this should not have happened: {type(error).__name__}: {error}", style="red")
     person().print("Please report it, with the traceback that the same command shows as `hpo --debug …`.")
     return 1

@@ -62,14 +62,15 @@ class Limits:
 def search(study: "Study", limits: Limits, form: Format, *, confirm: bool = True) -> None:
     """Search, confirm the leaders unless told not to, then write the outcome. Exits with 1 when no trial has a value.
 
-    A search that a timeout cut short is not confirmed: it is not at its end.
+    A search that a timeout cut short is not confirmed: it is not at its end. Raises SearchFailed if the database fails.
     """
     began = monotonic()
-    searched(study, limits)
-    if confirm and study.is_complete:
-        with stdout_for_the_outcome():
-            confirm_after(study, limits.jobs, top=_LEADERS, seeds=_SEEDS)
-    found = outcome(study, monotonic() - began)
+    with _failing():
+        searched(study, limits)
+        if confirm and study.is_complete:
+            with stdout_for_the_outcome():
+                confirm_after(study, limits.jobs, top=_LEADERS, seeds=_SEEDS)
+        found = outcome(study, monotonic() - began)
     if form is Format.TABLE:
         tell(found, study)
     else:
@@ -89,6 +90,17 @@ def searched(study: "Study", limits: Limits) -> None:
             backend=limits.backend,
             watcher=progress,
         )
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Within: an error of the database, which was in order at first, is no wrong use."""
+    from hpo.errors import SearchFailed, StorageError
+
+    try:
+        yield
+    except StorageError as error:
+        raise SearchFailed(str(error)) from error
 
 
 def _cores() -> int:
