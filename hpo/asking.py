@@ -16,7 +16,7 @@ from hpo.objectives import read_value
 from hpo.threads import one_thread
 from storage.database import Database
 from storage.queries import read_curves
-from storage.studies import StudyRecord
+from storage.studies import StudyRecord, reload_study
 from storage.work import Claim, Measurement, Progress, Report, Wanted
 from storage.workers import Worker, list_dead, register
 from storage.worklist import Worklist
@@ -56,6 +56,13 @@ class Asking:
         dead = list_dead(self._database, self._study.id, but_by=self._worker.launcher)
         with one_thread(self._study.spec.strategy):  # as a worker decides
             exchange = self._worklist.exchange((), Wanted(), dead)
+            while exchange.outdated and not exchange.closed:
+                self._study = reload_study(self._database, self._study)
+                self._worklist = Worklist(self._database, self._study, self._worker, lease=_LEASE)
+                exchange = self._worklist.exchange((), Wanted())
+        if exchange.closed:
+            name = self._study.spec.name
+            raise SettingError(f"the study {name!r} was paused or stopped: let it go on, with `hpo resume {name}`")
         if exchange.complete:
             raise Exhausted(f"the study {self._study.spec.name!r} is complete: there is nothing left to ask for")
         if not exchange.claims:

@@ -11,7 +11,7 @@ from hpo.objectives import Beginning, EpochResult, Objective, Session, failure
 from storage.codec import encode
 from storage.database import Database
 from storage.errors import CheckpointError
-from storage.studies import StudyRecord
+from storage.studies import StudyRecord, reload_study
 from storage.work import Claim, Measurement, Wanted
 from storage.workers import STOP, Worker, list_dead, register, retire
 from storage.worklist import LEASE, Worklist
@@ -47,6 +47,7 @@ class WorkerLoop:
         self._study = study
         self._objective = objective
         self._deadline = None if timeout is None else monotonic() + timeout
+        self._lease = lease
         self._worklist = Worklist(database, study, self._worker, lease)
         self._desk = Desk(self._worklist, self.stopping, lease)
         self._seconds_per_job: float | None = None
@@ -88,10 +89,18 @@ class WorkerLoop:
                 while runs := self._desk.take_up():
                     self._train(runs)
                 self._learn((perf_counter() - began) / len(exchange.claims))
-            elif exchange.complete:
+            elif exchange.complete or exchange.closed:
                 return
+            elif exchange.outdated:
+                self._renew()
             else:
                 dead = self._wait()
+
+    def _renew(self) -> None:
+        """Begin anew with the study as it has become: its space or its epochs have changed. Nothing is held then."""
+        self._study = reload_study(self._database, self._study)
+        self._worklist = Worklist(self._database, self._study, self._worker, self._lease)
+        self._desk = Desk(self._worklist, self.stopping, self._lease)
 
     def _wanted(self) -> Wanted:
         jobs = 1

@@ -11,6 +11,10 @@ class Unavailable(StorageError):  # noqa: N818 - the name is the condition
     """The database is out of reach for the moment, or another transaction got in the way: trying again may help."""
 
 
+class SurgeryError(StorageError, ValueError):
+    """What is asked of a study or a trial cannot be done as it stands: retrying one that did not fail, say."""
+
+
 class StudyNotFound(StorageError, KeyError):  # noqa: N818 - the name is the condition
     """No study of that name is in the database."""
 

@@ -136,7 +136,8 @@ def write_decisions(
     _execute(connection, statements.insert_trials, started)
     _execute(connection, statements.insert_jobs, opened)
     _execute(connection, statements.move_trial, moved)
-    _execute(connection, statements.inherit_checkpoint, heirs)
+    for heir in heirs:  # one by one: it copies what is in the database, which cannot be joined with other rows
+        run(connection, statements.inherit_checkpoint, heir)
     _execute(connection, statements.stop_trial, stopped)
     if stopped:
         free_checkpoints(connection, study)

@@ -45,6 +45,7 @@ next_revision = (
         studies.c.budget,
         studies.c.tolerance,
         studies.c.queue,
+        studies.c.edition,
     )
 )
 complete_study = sa.update(studies).where(studies.c.id == _id).values(state="complete", ended_at=sa.bindparam("now"))

@@ -1,6 +1,6 @@
 """Studies: making, finding, bounding and listing them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -20,6 +20,10 @@ JobOrder = Literal["reproducible", "free"]
 
 OPEN: Final = "open"
 COMPLETE: Final = "complete"
+PAUSED: Final = "paused"
+STOPPED: Final = "stopped"
+CLOSED: Final = (PAUSED, STOPPED)
+"""States in which a study hands out no work: a person has paused it, or ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,20 @@ def load_study(database: Database, name: str) -> StudyRecord:
         return _record(_find(connection, name, database))
 
 
+@persistent
+def reload_study(database: Database, record: StudyRecord) -> StudyRecord:
+    """Return a study as it stands now, whatever its name has become.
+
+    Raises StudyNotFound if it has been deleted, and StorageError when the schema has become another program's.
+    """
+    with database.read() as connection:
+        database.check_version(connection)
+        row = connection.execute(sa.select(studies).where(studies.c.id == record.id)).one_or_none()
+    if row is None:
+        raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
+    return _record(row)
+
+
 def extend_study(
     database: Database,
     record: StudyRecord,
@@ -158,18 +176,22 @@ def extend_study(
         with database.write() as connection:
             changes["revision"] = studies.c.revision + 1
             connection.execute(sa.update(studies).where(studies.c.id == record.id).values(changes))
-    return load_study(database, record.spec.name)
+    return reload_study(database, record)
 
 
-def enqueue(database: Database, record: StudyRecord, params: Params) -> StudyRecord:
-    """Add a point of the study's space to those that are tried before any other."""
+def enqueue(database: Database, record: StudyRecord, guess: Callable[[int], Params]) -> StudyRecord:
+    """Add a point of the study's space to those that are tried before any other.
+
+    `guess` makes it from its place 0, 1 … in that queue, which is nobody else's.
+    """
+    mine = studies.c.id == record.id
+    raised = sa.update(studies).where(mine).values(revision=studies.c.revision + 1).returning(studies.c.queue)
     with database.write() as connection:
-        row = connection.execute(sa.select(studies.c.queue).where(studies.c.id == record.id)).one_or_none()
-        if row is None:
-            raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
-        changes = {"queue": [*(row.queue or ()), params], "revision": studies.c.revision + 1}
-        connection.execute(sa.update(studies).where(studies.c.id == record.id).values(changes))
-    return load_study(database, record.spec.name)
+        row = connection.execute(raised).one_or_none()  # from here on the row is locked
+        if row is not None:
+            queue = row.queue or []
+            connection.execute(sa.update(studies).where(mine).values(queue=[*queue, guess(len(queue))]))
+    return reload_study(database, record)
 
 
 def list_studies(database: Database) -> list[StudySummary]:
@@ -209,9 +231,14 @@ def list_studies(database: Database) -> list[StudySummary]:
 def _find(connection: Connection, name: str, database: Database) -> Row[Any]:
     row = connection.execute(sa.select(studies).where(studies.c.name == name)).one_or_none()
     if row is None:
-        names = list(connection.execute(sa.select(studies.c.name).order_by(studies.c.id)).scalars())
-        raise StudyNotFound(f"there is no study {name!r} in {database.shown_url}{_nearest(name, names)}")
+        raise not_found(connection, name, database)
     return row
+
+
+def not_found(connection: Connection, name: str, database: Database) -> StudyNotFound:
+    """Return the error that no study has that name, with the nearest one."""
+    names = list(connection.execute(sa.select(studies.c.name).order_by(studies.c.id)).scalars())
+    return StudyNotFound(f"there is no study {name!r} in {database.shown_url}{_nearest(name, names)}")
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:

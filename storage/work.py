@@ -4,7 +4,7 @@ Values are in the study's own direction.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -69,11 +69,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What an exchange brought: claimed jobs (none: wait), whether the study is complete, how many workers it has."""
+    """What an exchange brought: claimed jobs (none: wait), whether the study is complete, how many workers it has.
+
+    A study that is `closed` was paused or stopped by a person: it hands out nothing, and its workers are to leave. What
+    is `outdated` is the record that was worked with: the study's space or epochs have changed, so it is to be read anew.
+    """
 
     claims: list[Claim]
     complete: bool
     workers: int
+    closed: bool = False
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +120,13 @@ class Report:
     stop_reason: Mapping[str, Any] | None = None
     error: str | None = None
     traceback: str | None = None
+
+    def as_of(self, max_epochs: int) -> "Report":
+        """Return the report as it is in a study whose trials train for `max_epochs`.
+
+        Who has reached what was the last epoch is not complete if there are more by now.
+        """
+        reached = len(self.progress.curve)
+        if self.outcome is State.COMPLETE and self.progress.claim.job.until <= reached < max_epochs:
+            return replace(self, outcome=State.PAUSED)
+        return self

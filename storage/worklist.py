@@ -29,7 +29,7 @@ from storage.errors import StudyNotFound
 from storage.outages import persistent
 from storage.prepared import prepare_all, run
 from storage.recording import write_decisions, write_ends, write_progress
-from storage.studies import COMPLETE, StudyRecord
+from storage.studies import CLOSED, COMPLETE, StudyRecord
 from storage.sync import knowledge_of, targets_in
 from storage.work import Claim, Exchange, Moment, Progress, Report, Wanted
 from storage.workers import Worker
@@ -85,7 +85,7 @@ class Worklist:
             most = spec.parallelism or wanted.jobs
             wanted = replace(wanted, jobs=min(wanted.jobs, most), ahead=min(wanted.ahead, most))
         result = self._transact(reports, wanted, dead)
-        if self._slow and wanted.jobs and not result.claims:
+        if self._slow and wanted.jobs and not (result.claims or result.closed or result.outdated):
             return self._think(wanted, result)
         return result
 
@@ -164,7 +164,8 @@ class Worklist:
             thoughts += isinstance(plan, Planned)
             enough = over or thoughts >= max(wanted.jobs, wanted.ahead) or (thoughts > 0 and monotonic() > until)
             result = self._transact((), wanted, (), plan, claiming=enough)
-            if result.claims or result.complete or (over and self._known.revision == known):
+            left = result.complete or result.closed or result.outdated
+            if result.claims or left or (over and self._known.revision == known):
                 return result
 
     # --- within a transaction -------------------------------------------------------------------------------------
@@ -194,9 +195,12 @@ class Worklist:
                 row, moment = self._begin(connection)
                 lost = any(self._take_over(moment, dead)) or self._give_back_unknown(moment)
                 held = self._held(connection) if reports else set()
-                ended = [report for report in reports if report.progress.claim.job.number in held]
+                ended = [report.as_of(row.max_epochs) for report in reports if report.progress.claim.job.number in held]
                 self._end(moment, ended)
-                decided, result = self._decide_and_claim(moment, wanted, prepared, claiming=claiming)
+                decided: Sequence[Planned | Stop] = ()
+                result = self._refusal(row)
+                if not (result.closed or result.outdated):
+                    decided, result = self._decide_and_claim(moment, wanted, prepared, claiming=claiming)
                 completed = result.complete and row.state != COMPLETE
                 if completed:
                     run(connection, statements.complete_study, {"study": self._study.id, "now": moment.now})
@@ -210,6 +214,11 @@ class Worklist:
         self._known.revision = row.revision
         self._unsure = False
         return result
+
+    def _refusal(self, row: Row[Any]) -> Exchange:
+        """Return an exchange that brings nothing, with what keeps a study in that state from handing out work."""
+        outdated = row.edition != self._study.edition
+        return Exchange([], complete=False, workers=0, closed=row.state in CLOSED, outdated=outdated)
 
     def _give_back_unknown(self, moment: Moment) -> bool:
         """Make jobs ready again that were claimed in a transaction that may have happened, and nobody trains."""
@@ -300,10 +309,10 @@ class Worklist:
             plan = self._known.decide() if not self._slow else prepared
             if plan is None or isinstance(plan, Wait):
                 break
-            if isinstance(plan, Done):
-                return decided, not self._known.anything_pending
             if self._slow and not self._known.allows(plan):
                 break  # computed beforehand, and somebody was quicker
+            if isinstance(plan, Done):
+                return decided, not self._known.anything_pending
             self._known.enter(plan)
             decided.append(plan)
             missing -= isinstance(plan, Planned)
