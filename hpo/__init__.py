@@ -54,6 +54,9 @@ if TYPE_CHECKING:
         StudyNotFound as StudyNotFound,
     )
     from hpo.errors import (
+        SurgeryError as SurgeryError,
+    )
+    from hpo.errors import (
         Unavailable as Unavailable,
     )
     from hpo.errors import (
@@ -72,6 +75,9 @@ if TYPE_CHECKING:
     )
     from hpo.study import (
         create_study as create_study,
+    )
+    from hpo.study import (
+        delete_study as delete_study,
     )
     from hpo.study import (
         load_study as load_study,
@@ -102,6 +108,7 @@ if TYPE_CHECKING:
     from network.estimators import Perceptron as Perceptron
     from storage.queries import Overview as Overview
     from storage.queries import TrialRecord as TrialRecord
+    from storage.trail import Intervention as Intervention
     from strategies import (
         ASHA as ASHA,
     )
@@ -251,20 +258,21 @@ _HOMES: Final = {
     "hpo.data": "Data DataError load_data",
     "hpo.errors": (
         "CheckpointError Exhausted HpoError NetworkError ObjectiveError SearchFailed SettingError SpaceError "
-        "StorageError StrategyError StudyExists StudyFileError StudyNotFound Unavailable WorkerError"
+        "StorageError StrategyError StudyExists StudyFileError StudyNotFound SurgeryError Unavailable WorkerError"
     ),
     "hpo.model": "Model ModelError load_model",
     "hpo.default_spaces": "default_space",
     "hpo.moving": "copy_study export_study import_study",
     "hpo.network_objective": "NetworkObjective",
     "hpo.objectives": "Objective",
-    "hpo.study": "Study create_study load_study",
+    "hpo.study": "Study create_study delete_study load_study",
     "network": (
         "Architecture ArchiveError Constant Convolution Cosine Epoch Exponential Fitted Member Plateau Schedule Starts "
         "Step Training TrainingData Warmup evaluate fit load_estimator multi_start predict"
     ),
     "network.estimators": "MLPClassifier MLPRegressor Perceptron",
     "storage.queries": "Overview TrialRecord",
+    "storage.trail": "Intervention",
     "strategies": (
         "DONE WAIT ASHA Bayes Budgeted BudgetedBandit CMAES Choice CurveExtrapolation DifferentialEvolution Float "
         "FreezeThaw Full GaussianProcess Grid Halton History Hyperband InfiniteHyperband Int Loss Median MetaMax "

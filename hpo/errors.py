@@ -7,6 +7,7 @@ HpoError                    whatever a person can mend; its message says what is
 ├── StorageError            the database cannot be opened, read or written
 │   ├── StudyNotFound       no study of that name
 │   ├── StudyExists         a study of that name is there already
+│   ├── SurgeryError        what is asked of a study or a trial cannot be done as it stands
 │   ├── CheckpointError     a state that cannot be kept, or a damaged checkpoint
 │   ├── StudyFileError      a study's file that is damaged or foreign, or cannot be written
 │   └── Unavailable        it is out of reach for the moment: trying again may help
@@ -22,7 +23,15 @@ NetworkError                (a ValueError) settings or arrays that make no netwo
 """
 
 from network import ArchiveError, NetworkError
-from storage.errors import CheckpointError, StorageError, StudyExists, StudyFileError, StudyNotFound, Unavailable
+from storage.errors import (
+    CheckpointError,
+    StorageError,
+    StudyExists,
+    StudyFileError,
+    StudyNotFound,
+    SurgeryError,
+    Unavailable,
+)
 from strategies.errors import Exhausted, HpoError, SpaceError, StrategyError
 
 
@@ -57,6 +66,7 @@ __all__ = [
     "StudyExists",
     "StudyFileError",
     "StudyNotFound",
+    "SurgeryError",
     "Unavailable",
     "WorkerError",
 ]

@@ -1,9 +1,10 @@
 """A trial's story in sentences: every decision about it, with the reason that was stored when it was taken."""
 
 from collections.abc import Iterator, Sequence
+from time import localtime, strftime
 from typing import TYPE_CHECKING, Final
 
-from hpo.telling import Teller, shown
+from hpo.telling import Teller, changed, shown
 
 if TYPE_CHECKING:
     from hpo.study import Study
@@ -23,6 +24,7 @@ def story(study: "Study", number: int) -> list[str]:
     told.extend(teller.began(each) for each in decisions if each.from_epoch == 0)
     told.extend(_went_on(teller, [each for each in decisions if each.from_epoch > 0]))
     told.append(teller.ended(trial))
+    told.extend(_by_hand(study, number))
     told.extend(_standing(trial, study))
     return told
 
@@ -42,6 +44,15 @@ def _went_on(teller: Teller, decisions: "Sequence[DecisionRecord]") -> Iterator[
         elif each is between[0]:
             last = between[-1].until_epoch
             yield f"{len(between)} more decisions trained it on from epoch {each.from_epoch} to epoch {last}."
+
+
+def _by_hand(study: "Study", number: int) -> Iterator[str]:
+    """Yield what people did to it, each with who and when."""
+    from storage.trail import interventions_in
+
+    for each in interventions_in(study.database, study.record, trial=number):
+        when = strftime("%Y-%m-%d %H:%M:%S", localtime(each.at))
+        yield f"By hand, {when}: {each.action}, by {each.by_user} on {each.by_node} ({changed(each.details)})."
 
 
 def _standing(trial: "TrialRecord", study: "Study") -> Iterator[str]:

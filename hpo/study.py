@@ -14,11 +14,25 @@ from hpo.launch import Launch, Watcher, run_here, run_workers
 from hpo.objectives import Beginning, Objective
 from hpo.settings import check_fit, checked_count, checked_timeout, checked_workers, completed_guess, specify
 from hpo.sources import as_objective, find_objective, has_changed
+from hpo.surgery import Wider, checked_name, checked_reason, checked_trials, extended, let_go_on
 from storage.database import Database
 from storage.queries import Overview, TrialRecord, get_trial, list_trials, overview, read_curves, read_state
-from storage.studies import COMPLETE, Direction, JobOrder, StudyRecord, StudySpec, enqueue, extend_study
+from storage.shrinking import give_back
+from storage.steering import delete, pause, rename, stop_study
+from storage.studies import (
+    COMPLETE,
+    Direction,
+    JobOrder,
+    StudyRecord,
+    StudySpec,
+    enqueue,
+    extend_study,
+    reload_study,
+)
 from storage.studies import create_study as write_study
 from storage.studies import load_study as read_study
+from storage.surgery import discard_trials, retry_trials, stop_trials
+from storage.trail import Intervention, interventions_in
 from strategies import Grid, Params, Space, Strategy
 
 if TYPE_CHECKING:
@@ -137,12 +151,15 @@ class Study:
         except StorageError:  # the database is the trouble: it is not asked once more
             raise
         except BaseException:
-            self._record = read_study(self._database, self.name)
+            self._record = reload_study(self._database, self._record)
             raise
-        self._record = read_study(self._database, self.name)
+        self._record = reload_study(self._database, self._record)
+        with suppress(StorageError):  # it can wait until the next launch
+            give_back(self._database)
         return self
 
     def _extend(self, *, n_trials: int | None, budget: int | None, parallelism: int) -> None:
+        self._record = let_go_on(self._database, self._record)
         started = overview(self._database, self._record).trials
         if n_trials is not None and n_trials < started:
             raise SettingError(
@@ -164,9 +181,75 @@ class Study:
         Guesses are tried in their order, each once; one that a trial has had already is passed over. A complete study
         goes on with the next call of `optimize` that has room for it. Raises SpaceError for what is not of the space.
         """
-        place = len(self._record.spec.targets.queue)
-        guess = completed_guess(self.space, params, self._record.spec.seed, place)
-        self._record = enqueue(self._database, self._record, guess)
+        space, seed = self.space, self._record.spec.seed
+        self._record = enqueue(self._database, self._record, lambda place: completed_guess(space, params, seed, place))
+
+    # --- by hand: each is one transaction, also while workers are at work, and stays on record (`interventions`) ------
+
+    def retry(self, *trials: int) -> list[int]:
+        """Let failed trials (none named: all that can be) be trained again; return their numbers.
+
+        Same number, params and seed; from its checkpoint if one is kept, else from scratch. A complete study goes on
+        with the next call of `optimize`. Raises SurgeryError for one that has not failed.
+        """
+        return retry_trials(self._database, self._record, checked_trials(trials) if trials else None)
+
+    def discard(self, *trials: int, reason: str) -> None:
+        """Take trials out, whatever their state: they never win, and nothing is learned from them.
+
+        Their rows, curves and reasons stay, and their points stay taken. Raises SurgeryError.
+        """
+        discard_trials(self._database, self._record, checked_trials(trials), checked_reason(reason))
+
+    def stop(self, *trials: int, reason: str | None = None) -> None:
+        """End running and paused trials where they are; none named: end the whole study, and let its workers leave.
+
+        Raises SurgeryError for what has ended already.
+        """
+        why = None if reason is None else checked_reason(reason)
+        if trials:
+            stop_trials(self._database, self._record, checked_trials(trials), why)
+        else:
+            self._record = stop_study(self._database, self._record, why)
+
+    def pause(self) -> None:
+        """Let the workers of every host finish their epochs, save and leave; `optimize` or `hpo resume` goes on."""
+        self._record = pause(self._database, self._record)
+
+    def extend(
+        self,
+        *,
+        n_trials: int | None = None,
+        budget: int | None = None,
+        max_epochs: int | None = None,
+        space: Wider | None = None,
+    ) -> None:
+        """Set bounds higher and the space wider, while it runs or afterwards; what is None stays as it was.
+
+        `space` is a whole Space, or those of its parameters that become wider. Trials that had reached the last epoch
+        go on where there are more; schedules stay laid out for the epochs that there were at first. A complete or
+        stopped study goes on with the next call of `optimize`. Raises SurgeryError, SpaceError, StrategyError.
+        """
+        self._record = extended(
+            self._database,
+            self._record,
+            lambda: self.objective,
+            n_trials=checked_count("n_trials", n_trials),
+            budget=checked_count("budget", budget),
+            max_epochs=checked_count("max_epochs", max_epochs),
+            space=space,
+        )
+
+    def rename(self, name: str) -> None:
+        """Give it another name; its view is renamed as well. Raises StudyExists."""
+        self._record = rename(self._database, self._record, checked_name(name))
+
+    @property
+    def interventions(self) -> list[Intervention]:
+        """What people have done to it by hand, the newest last."""
+        return interventions_in(self._database, self._record)
+
+    # --- winners --------------------------------------------------------------------------------------------------
 
     def confirm(self, top: int = 5, seeds: int = 10, *, n_jobs: int = 1) -> "list[Confirmed]":
         """Train the `top` leaders again from `seeds` fresh seeds each; return all confirmed, the best mean first.
@@ -241,7 +324,7 @@ class Study:
     @property
     def is_complete(self) -> bool:
         """Whether all that was asked for has been done."""
-        return read_study(self._database, self.name).state == COMPLETE
+        return reload_study(self._database, self._record).state == COMPLETE
 
     @property
     def confirmed(self) -> "list[Confirmed]":
@@ -396,6 +479,18 @@ def load_study(
     tuned = as_objective(objective, record.spec.metric).lasting(record.spec.schedule_epochs)
     check_fit(tuned, record.spec)
     return Study(database, record, tuned)
+
+
+def delete_study(name: str, *, storage: Storage = "default", force: bool = False) -> None:
+    """Delete a study with everything but its trail. Raises StudyNotFound; SurgeryError while workers are at work.
+
+    With `force` they are not waited for: their next exchange with the database tells them.
+    """
+    database = open_database(storage, create=False)
+    try:
+        delete(database, read_study(database, name), force=force)
+    finally:
+        database.close()
 
 
 def open_database(storage: Storage = "default", *, create: bool) -> Database:

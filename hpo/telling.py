@@ -46,6 +46,8 @@ class Teller:
     def began(self, decision: "DecisionRecord") -> str:
         """Tell how a trial came to be."""
         reason = _Reason(decision.reason)
+        if "retry" in reason:
+            return self._again(decision)
         what = f"Decision {decision.number} started it, to be trained up to epoch {decision.until_epoch}"
         shape = f" in the bracket {decision.reason['shape']}" if "shape" in reason else ""
         told = [f"{what}{_place(reason)}{shape}."]
@@ -70,6 +72,8 @@ class Teller:
     def went_on(self, decision: "DecisionRecord") -> str:
         """Tell why a trial was trained on."""
         reason = decision.reason
+        if "retry" in reason:
+            return self._again(decision)
         span = f"from epoch {decision.from_epoch} to epoch {decision.until_epoch}"
         what = f"Decision {decision.number} trained it on {span}"
         if "interrupted_at" in reason:
@@ -86,8 +90,18 @@ class Teller:
         if trial.state.value == "stopped":
             why = self._because(trial.stop_reason or {}, trial.epochs)
             return f"It was stopped after {_epochs(trial.epochs)}{why}{best}"
+        if trial.state.value == "discarded":
+            why = f": {(trial.stop_reason or {}).get('reason')}" if trial.stop_reason else ""
+            return f"A person took it out after {_epochs(trial.epochs)}{why}.{best}"
         doing = {"complete": "It is complete, with", "running": "It is in training, with", "paused": "It rests, with"}
-        return f"{doing.get(trial.state.value, 'It was taken out, with')} {_epochs(trial.epochs)}.{best}"
+        return f"{doing[trial.state.value]} {_epochs(trial.epochs)}.{best}"
+
+    @staticmethod
+    def _again(decision: "DecisionRecord") -> str:
+        """Tell that a person had a failed trial tried again."""
+        span = f"from epoch {decision.from_epoch} to epoch {decision.until_epoch}"
+        failed = decision.reason["retry"]
+        return f"As job {failed} had failed, a person had it trained again {span}: that is decision {decision.number}."
 
     def _chosen(self, search: Mapping[str, Any]) -> str:
         """Tell where its params came from."""
@@ -138,7 +152,9 @@ class Teller:
         """Tell why it went on, or was stopped, `epochs` epochs old, as the end of a sentence."""
         reason = _Reason(given)
         told = []
-        if reason.has("rank of"):
+        if given.get("by") == "person":
+            told.append(f"a person ended it{f', for this reason: {why}' if (why := reason.take('reason')) else ''}")
+        elif reason.has("rank of"):
             told.extend(self._ranked(reason, epochs))
         elif "patience" in reason:
             told.append(
@@ -225,6 +241,30 @@ def _place(reason: _Reason) -> str:
 
 def _best_of(candidates: int) -> str:
     return f"to be the best of {_counted(candidates, 'candidate')}"
+
+
+def changed(details: Mapping[str, Any]) -> str:
+    """Return what an intervention changed, `old → new` where both are known; what is not there is left out."""
+    told: list[str] = []
+    for key, value in details.items():
+        if key == "space":
+            told.extend(f"{name} {_told(old)} → {_told(new)}" for name, (old, new) in value.items())
+        elif isinstance(value, list) and len(value) == 2:  # noqa: PLR2004 - old and new
+            told.append(f"{_spelled(key)} {_told(value[0])} → {_told(value[1])}")
+        elif value is not None:
+            told.append(f"{_spelled(key)} {shown(value)}")
+    return ", ".join(told)
+
+
+def _spelled(key: str) -> str:
+    return key.removeprefix("n_").replace("_", " ")
+
+
+def _told(value: Any) -> str:
+    """Return a bound, or what a parameter may be."""
+    if not isinstance(value, Mapping):
+        return "none" if value is None else shown(value)
+    return f"{shown(value['values'])}" if "values" in value else f"{shown(value['low'])}..{shown(value['high'])}"
 
 
 def shown(value: Any) -> str:

@@ -17,17 +17,25 @@ from hpo.cli.consoles import person
 from hpo.cli.copy import copy
 from hpo.cli.curves import curves
 from hpo.cli.db import app as db
+from hpo.cli.delete import delete
+from hpo.cli.discard import discard
 from hpo.cli.export import export
+from hpo.cli.extend import extend
 from hpo.cli.import_ import import_
 from hpo.cli.list import list_
+from hpo.cli.pause import pause
 from hpo.cli.predict import predict
 from hpo.cli.record import record
+from hpo.cli.rename import rename
 from hpo.cli.replay import replay
 from hpo.cli.resume import resume
+from hpo.cli.retry import retry
 from hpo.cli.run import run
 from hpo.cli.show import show
 from hpo.cli.sql import sql
+from hpo.cli.stop import stop
 from hpo.cli.strategies import strategies
+from hpo.cli.trail import trail
 from hpo.cli.trials import trials
 from hpo.cli.why import why
 from hpo.cli.worker import worker
@@ -53,6 +61,14 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "trials": trials,
     "curves": curves,
     "why": why,
+    "retry": retry,
+    "discard": discard,
+    "extend": extend,
+    "pause": pause,
+    "stop": stop,
+    "rename": rename,
+    "delete": delete,
+    "trail": trail,
     "sql": sql,
     "export": export,
     "import": import_,

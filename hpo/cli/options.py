@@ -23,6 +23,13 @@ class Backend(StrEnum):
 
 StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The study's name: see hpo list.", show_default=False)]
 
+Trials = Annotated[
+    list[int] | None, typer.Argument(metavar="[TRIAL]...", min=0, help="The trials' numbers.", show_default=False)
+]
+SomeTrials = Annotated[
+    list[int], typer.Argument(metavar="TRIAL...", min=0, help="The trials' numbers.", show_default=False)
+]
+
 Storage = Annotated[
     str | None,
     typer.Option(

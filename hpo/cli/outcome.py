@@ -96,7 +96,7 @@ def tell(found: Mapping[str, Any], study: "Study") -> None:
     seen = study.overview()
     trained, saved = found["epochs"], found["epochs_saved"]
     if found["state"] != COMPLETE:
-        say("state      open: the search is not at its end")
+        say(f"state      {found['state']}: the search is not at its end")
     say(f"trials     {seen.trials:,} ({states_in_words(seen)})")
     targets = study.spec.targets
     if targets.tolerance is not None and found["state"] == COMPLETE and seen.trials < (targets.n_trials or 0):

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpo.cli.consoles import person
 from hpo.cli.options import (
@@ -16,7 +17,10 @@ from hpo.cli.options import (
     Timeout,
     TrialsToReach,
 )
-from hpo.cli.studies import bound_reached, interruptible, opened
+from hpo.cli.studies import bound_reached, interruptible, local_time, next_command, opened
+
+if TYPE_CHECKING:
+    from hpo.study import Study
 
 
 def resume(
@@ -36,7 +40,8 @@ def resume(
     Starts from where it stands; or joins it, with more workers, while it runs. --trials is the total to reach.
     """
     from hpo.cli.search import Limits, search
-    from storage.studies import COMPLETE
+    from hpo.settings import check_backend
+    from storage.studies import CLOSED, COMPLETE
 
     limits = Limits.of(
         trials=trials, budget=budget, timeout=timeout, jobs=jobs, backend=None if backend is None else backend.value
@@ -53,6 +58,8 @@ def resume(
         targets = study.spec.targets
         seen = study.overview()
         say(f"study {study.name}: {seen.trials:,} trials so far, seed {study.spec.seed}", style="bold")
+        if study.record.state in CLOSED:
+            say(_closed(study, trials=trials, budget=budget), soft_wrap=True)
         if study.record.state == COMPLETE and trials in (None, targets.n_trials) and budget in (None, targets.budget):
             reached = bound_reached(study, seen)
             if reached is not None:
@@ -63,3 +70,17 @@ def resume(
                 more = "every point of the grid has been tried"
             say(f"it is complete: {more}")
         search(study, limits, form, confirm=confirm is not False)
+
+
+def _closed(study: "Study", *, trials: int | None, budget: int | None) -> str:
+    """Return who closed a study when, and what becomes of that now."""
+    from storage.studies import PAUSED
+
+    told = f"it was {study.record.state}"
+    for last in [each for each in study.interventions if each.trial is None and each.action in ("pause", "stop")][-1:]:
+        told += f" by {last.by_user} on {last.by_node}, {local_time(last.at)}"
+    if study.record.state == PAUSED:
+        return f"{told}; it is open again"
+    more = trials is not None or budget is not None
+    extend = next_command(study.database, "extend", study.name)
+    return told if more else f"{told}: for more, raise --trials above {study.overview().trials}, or see {extend}"

@@ -56,6 +56,7 @@ def _facts(study: "Study", seen: "Overview") -> dict[str, Any]:
         "workers": seen.workers,
         "running": [asdict(job) for job in seen.running],
         "failures": failures(study),
+        "interventions": len(study.interventions),
         "storage": study.database.shown_url,
         "view": study.record.view,
     }
@@ -83,6 +84,9 @@ def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
         say(f"training   {seen.train_seconds:,.1f} seconds, over all workers")
     _tell_running(seen)
     tell_failures(facts["failures"], study)
+    if facts["interventions"]:
+        count, command = facts["interventions"], next_command(study.database, "trail", study.name)
+        say(f"by hand    changed {'once' if count == 1 else f'{count:,} times'}: {command}", soft_wrap=True)
     say(f"history    {facts['storage']}, view {facts['view']}")
     say(f"next       {_next(study, seen)}", soft_wrap=True)
 
@@ -104,8 +108,10 @@ def _silence(job: "RunningJob") -> str:
 
 
 def _next(study: "Study", seen: "Overview") -> str:
-    from storage.studies import COMPLETE
+    from storage.studies import COMPLETE, STOPPED
 
+    if seen.state == STOPPED:
+        return next_command(study.database, "extend", study.name, "--trials", "N")
     if seen.state != COMPLETE:
         return next_command(study.database, "resume", study.name)
     reached = bound_reached(study, seen)
