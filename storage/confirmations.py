@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Database
+from storage.errors import StudyNotFound
+from storage.outages import persistent
 from storage.studies import StudyRecord
-from storage.tables import confirmations
+from storage.tables import confirmations, studies
+from strategies.spelling import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +29,22 @@ class Repeat:
     seconds: float
 
 
+@persistent
 def write_repeat(database: Database, study: StudyRecord, repeat: Repeat) -> None:
-    """Write a training down, in place of one with the same number."""
+    """Write a training down, in place of one with the same number. Raises StudyNotFound when the study is gone."""
     row = {name: getattr(repeat, name) for name in Repeat.__dataclass_fields__}
-    key = (confirmations.c.study_id == study.id) & (confirmations.c.trial == repeat.trial)
+    row["metrics"] = dict(repeat.metrics) if repeat.metrics else None
+    row["error"] = repeat.error and storable(repeat.error)
     with database.write() as connection:
-        connection.execute(sa.delete(confirmations).where(key, confirmations.c.repeat == repeat.repeat))
+        there = sa.select(studies.c.id).where(studies.c.id == study.id).with_for_update(read=True, key_share=True)
+        if connection.execute(there).one_or_none() is None:
+            name, url = study.spec.name, database.shown_url
+            raise StudyNotFound(f"the study {name!r} has been deleted from {url} while its leaders were confirmed")
         row |= {"study_id": study.id, "confirmed_at": database.now(connection)}
-        row["metrics"] = dict(repeat.metrics) if repeat.metrics else None
-        connection.execute(sa.insert(confirmations).values(row))
+        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(confirmations).values(row)
+        key = [column.name for column in confirmations.primary_key]
+        written = {name: insert.excluded[name] for name in row if name not in key}
+        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=written))
 
 
 def read_repeats(database: Database, study: StudyRecord) -> list[Repeat]:

@@ -7,7 +7,6 @@ PostgreSQL: readers see one snapshot; a writer that falls asleep in the middle o
 server, so that it holds up nobody; a broken line is noticed within seconds, not hours.
 """
 
-import json
 import sqlite3
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from storage.errors import StorageError
+from storage.prepared import to_json
 from storage.turns import PATIENCE, take_turn
 
 READING: Final = 5.0
@@ -57,7 +57,7 @@ def open_engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         # Autocommit in the driver: BEGIN is ours to say.
         engine = sa.create_engine(
-            url, json_serializer=_to_json, connect_args={"isolation_level": None, "timeout": READING}
+            url, json_serializer=to_json, connect_args={"isolation_level": None, "timeout": READING}
         )
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -66,7 +66,7 @@ def open_engine(url: URL) -> Engine:
     try:
         engine = sa.create_engine(
             url,
-            json_serializer=_to_json,
+            json_serializer=to_json,
             connect_args={"application_name": "hpo", **line},
             pool_size=1,  # a worker's two threads take turns for the most part: many workers share few connections
             max_overflow=4,
@@ -95,10 +95,6 @@ def _without_password(url: str) -> str:
     """Return what may be shown of something that is perhaps no URL at all."""
     before, at, after = url.rpartition("@")
     return f"{before.partition('://')[0]}://…@{after}" if at else url
-
-
-def _to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -15,6 +15,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, CursorResult, Dialect
 from sqlalchemy.sql import visitors
 
+from strategies.spelling import storable
+
 _ROWS: Final = "rows_as_json"
 
 Values = Mapping[str, Any]
@@ -110,16 +112,21 @@ _prepared: Final[dict[tuple[str, str, sa.ClauseElement], _Prepared]] = {}  # eve
 
 def to_json(value: Any) -> str | None:
     """Return a JSON value as text, as the database keeps it; None stays none."""
-    return None if value is None else json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
+    return None if value is None else json.dumps(_storable(value), ensure_ascii=False, separators=(",", ":"))
 
 
-def _finite(value: Any) -> Any:
-    """Return the value with null for NaN and infinity, which JSON does not know and a plug-in's reason may hold."""
+def _storable(value: Any) -> Any:
+    """Return the value with null for NaN and infinity, which JSON does not know, and without unstorable signs.
+
+    A plug-in's reason, or what an objective measures, may hold either.
+    """
     if isinstance(value, float):
         return value if isfinite(value) else None
+    if isinstance(value, str):
+        return storable(value)
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def from_json(kept: Any) -> Any:

@@ -11,6 +11,7 @@ from storage.prepared import run, to_json
 from storage.studies import StudyRecord
 from storage.work import Moment, Progress, Report
 from strategies import Planned, State, Stop, told, trial_seed
+from strategies.spelling import storable
 
 KEPT_BEST: Final = 5
 """Ended trials whose checkpoints are kept: the best ones."""
@@ -93,8 +94,8 @@ def _end_row(moment: Moment, report: Report) -> dict[str, Any]:
         "now": moment.now,
         "finished": moment.now if report.outcome.ended else None,
         "reason": to_json(told(report.stop_reason, study.spec.sign) if report.stop_reason else None),
-        "message": report.error,
-        "trace": report.traceback,
+        "message": report.error and storable(report.error),
+        "trace": report.traceback and storable(report.traceback),
         "rev": moment.revision,
     }
 

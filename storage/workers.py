@@ -20,8 +20,9 @@ import psutil
 import sqlalchemy as sa
 
 from storage.database import Database
+from storage.errors import StudyNotFound
 from storage.outages import persistent
-from storage.tables import workers
+from storage.tables import studies, workers
 
 STOP: Final = "stop"
 
@@ -58,8 +59,13 @@ def process_name() -> str:
 
 @persistent
 def register(database: Database, study_id: int, worker: Worker) -> None:
-    """Enter a worker that is about to claim jobs."""
+    """Enter a worker that is about to claim jobs. Raises StudyNotFound when the study is gone."""
     with database.write() as connection:
+        there = sa.select(studies.c.id).where(studies.c.id == study_id).with_for_update(read=True, key_share=True)
+        if connection.execute(there).one_or_none() is None:
+            raise StudyNotFound(
+                f"the study has been deleted from {database.shown_url} before anybody worked on it here"
+            )
         now = database.now(connection)
         row = {
             "id": worker.id,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategies.errors import SpaceError
-from strategies.spelling import suggestion
+from strategies.spelling import is_storable, suggestion
 from strategies.trial import Value
 
 When = Mapping[str, Value | Sequence[Value]]
@@ -124,5 +124,9 @@ def plain(value: object) -> Value:
         raise SpaceError(f"{item!r} is neither text, a number, true, false nor None: name it with text instead")
     if isinstance(item, float) and not isfinite(item):
         raise SpaceError(f"{item!r} is not a finite number, which is all that JSON knows: name it with text instead")
+    if type(item) is int and not -(2**63) <= item < 2**63:
+        raise SpaceError(f"{item!r} takes more than the 64 bits that a database keeps: name it with text instead")
+    if isinstance(item, str) and not is_storable(item):
+        raise SpaceError(f"{item!r} has a NUL or half a character, which not every database keeps: leave it out")
     known: Value = item
     return known

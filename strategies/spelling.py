@@ -1,7 +1,11 @@
-"""The nearest known name, for messages about an unknown one."""
+"""Text: the nearest known name, for messages about an unknown one; and what every database can keep."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Final
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -13,7 +17,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def is_storable(text: str) -> bool:
     """Tell whether every database can keep `text`: it has no NUL, and no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
+    return _UNSTORABLE.search(text) is None
+
+
+def storable(text: str) -> str:
+    """Return the text with a question mark in a diamond for each sign that not every database can keep."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

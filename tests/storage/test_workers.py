@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from crew import new_study
-from evidence import rows
+from evidence import change, rows
 
 from storage.database import Database
+from storage.errors import StudyNotFound
 from storage.workers import STOP, Worker, list_dead, list_pids, process_name, register, request_stop, retire
 
 ROOT = Path(__file__).parents[2]
@@ -171,6 +172,14 @@ def test_a_request_to_stop_reaches_whom_it_is_for(database):
     assert asked() == {mine.id}
     request_stop(database, 1)
     assert asked() == {mine.id, yours.id}
+
+
+def test_who_comes_to_a_deleted_study_is_told(database):
+    """A worker that is about to begin on a study that is gone hears just that, and is not on the list."""
+    change(database.given_url, "DELETE FROM studies")
+    with pytest.raises(StudyNotFound, match=r"the study has been deleted from \w+.*://"):
+        register(database, 1, Worker.here())
+    assert rows(database.given_url, "SELECT id FROM workers") == []
 
 
 def test_retiring_nobody_writes_nothing(database):

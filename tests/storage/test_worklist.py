@@ -1,5 +1,8 @@
 """One database, many workers: nothing is done twice, nothing is lost, and the search is the same."""
 
+import json
+from math import nan
+
 import numpy as np
 import pytest
 from adaptive import FOR_TESTS, Echo, Rungs, SlowRungs
@@ -8,7 +11,7 @@ from evidence import change, evidence, rows
 
 from storage.errors import StudyNotFound
 from storage.studies import extend_study, load_study
-from storage.work import Report
+from storage.work import Measurement, Progress, Report
 from strategies import STRATEGIES, Full, Grid, Random, State, Strategy, SuccessiveHalving
 
 SEARCHES = {
@@ -211,6 +214,19 @@ def test_raised_targets_reach_every_worker(url):
     assert hand.work().complete
     assert rows(url, "SELECT count(*) FROM trials") == [(4,)]
     assert load_study(hand.database, "crew").state == "complete"
+
+
+@pytest.mark.parametrize("text", ["%s ? :x \\u0000 'quoted' \\", "a NUL \0, half of a pair \ud800", "è\n\t🙂"])
+def test_whatever_an_error_says_it_is_on_record(text, url):
+    """An objective's error and its metrics may be called anything; signs that a database refuses are replaced."""
+    hand = Hand(url, new_study(url, n_trials=1))
+    claim = hand.one()
+    new = [Measurement(1, 0.5, {text: 1.0, "nan": nan}, 1.0)]
+    hand.exchange([Report(Progress(claim, (0.5,), 1.0, new), State.FAILED, error=text, traceback=text)], jobs=0)
+    kept = text.replace("\0", "\ufffd").replace("\ud800", "\ufffd")
+    assert rows(url, "SELECT error, traceback FROM trials") == [(kept, kept)]
+    ((metrics,),) = rows(url, "SELECT metrics FROM measurements")
+    assert json.loads(metrics) == {kept: 1.0, "nan": None}
 
 
 def test_a_deleted_study_is_missed(url):

@@ -165,6 +165,8 @@ def test_levels_of_an_integer():
         (lambda: Choice(0, False), "0 and False of a choice are equal"),  # noqa: FBT003 - the mistake
         (lambda: Choice((64, 64)), "neither text, a number"),
         (lambda: Choice(0.0, nan), "not a finite number"),
+        (lambda: Choice(0, 2**63), "more than the 64 bits"),
+        (lambda: Choice("a\0"), "a NUL or half a character"),
         (lambda: Choice("a", when="b"), "`when` maps parameters to values"),
         (lambda: Choice("a", when={"b": []}), "allows no value of 'b'"),
         (Space, "at least one parameter"),
