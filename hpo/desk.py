@@ -123,6 +123,12 @@ class Desk:
         with self._lock:
             return run.claim.job.number not in self._training
 
+    def give_back(self, runs: Iterable[Run]) -> None:
+        """Give back runs that cannot be trained together; each is to be trained alone, by anyone."""
+        with self._lock:
+            mine = [run for run in runs if self._training.pop(run.claim.job.number, None) is not None]
+            self._worklist.release([run.take() for run in mine], suspect=True)
+
     def leave(self) -> None:
         """Report what has ended and give back every other job, with what there is of it."""
         self.exchange(Wanted(jobs=0))

@@ -12,19 +12,25 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hpo.errors import HpoError
 from hpo.objectives import Objective
+from hpo.stopwatch import Stopwatch
 from hpo.threads import one_thread
 from hpo.worker import WorkerLoop
 from storage.database import Database
+from storage.deaths import Death, innocent, vanished
 from storage.errors import StorageError
 from storage.studies import StudyRecord, load_study
 from storage.workers import Worker, list_dead, list_pids, process_name, request_stop
 from storage.worklist import LEASE, Worklist
+
+if TYPE_CHECKING:
+    from hpo.coroner import Coroner
 
 LOOK_EVERY: Final = 0.2
 """Seconds between two looks at the workers, and two updates for whoever watches."""
@@ -70,16 +76,18 @@ def run_workers(database: Database, study: StudyRecord, launch: Launch, watcher:
 
     Raises KeyboardInterrupt after a Ctrl-C (or SIGTERM), when all is saved; a second one ends the workers at once.
     """
-    crew = _Crew(launch)
+    crew = _Crew(launch, study.spec.trial_timeout)
+    undertaker = _Undertaker(database, study, launch.lease)
     stop_asked = threading.Event()
     with _interrupts(stop_asked.set) as interrupted:
         crew.start()
         try:
-            _look_after(crew, database, study, watcher, stop_asked)
+            _look_after(crew, undertaker, database, study, watcher=watcher, stop_asked=stop_asked)
         except BaseException:
             crew.start_no_more()
             with suppress(HpoError):  # where the database is the trouble, nobody can tell who works
                 crew.end_at_once(list_pids(database, study.id, process_name()))
+                undertaker.bury(innocent)
             raise
     if crew.error is not None:
         raise crew.error
@@ -88,9 +96,14 @@ def run_workers(database: Database, study: StudyRecord, launch: Launch, watcher:
 
 
 def _look_after(
-    crew: "_Crew", database: Database, study: StudyRecord, watcher: Watcher, stop_asked: threading.Event
+    crew: "_Crew",
+    undertaker: "_Undertaker",
+    database: Database,
+    study: StudyRecord,
+    *,
+    watcher: Watcher,
+    stop_asked: threading.Event,
 ) -> None:
-    undertaker: Worklist | None = None
     passed_on = False
     until = inf if crew.launch.timeout is None else monotonic() + crew.launch.timeout
     while not crew.wait(LOOK_EVERY):
@@ -100,23 +113,40 @@ def _look_after(
             passed_on = True
         if passed_on or monotonic() > until:
             request_stop(database, study.id, process_name())  # again and again: a worker may have just begun
-        dead = list_dead(database, study.id, launched_by=process_name())
+        undertaker.bury(crew.death_of)
+    undertaker.bury(crew.death_of)
+
+
+class _Undertaker:
+    """Gives back what dead workers of this launcher held."""
+
+    def __init__(self, database: Database, study: StudyRecord, lease: float) -> None:
+        self._database = database
+        self._study = study
+        self._lease = lease
+        self._worklist: Worklist | None = None  # most launchers need none
+
+    def bury(self, death_of: Callable[[str], Death]) -> None:
+        """Look for the dead, and bury each with what `death_of` tells of it."""
+        dead = list_dead(self._database, self._study.id, launched_by=process_name())
         if dead:
-            undertaker = undertaker or Worklist(database, study, Worker.here(), crew.launch.lease)
-            undertaker.bury(dead)
+            self._worklist = self._worklist or Worklist(self._database, self._study, Worker.here(), self._lease)
+            self._worklist.bury([death_of(worker) for worker in dead])
 
 
 class _Crew:
     """The workers of one launch, behind a thread that waits for them."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, trial_timeout: float | None) -> None:
         self.launch = launch
         self.error: BaseException | None = None
         self._backend: Any = launch.backend
+        self._coroner: Coroner | None = None  # who has processes of others sees none of them die
         if launch.backend == "loky":
-            from hpo.processes import IsolatedProcesses
+            from hpo import coroner
 
-            self._backend = IsolatedProcesses()
+            self._coroner = coroner.Coroner(trial_timeout)
+            self._backend = self._coroner.processes
         self._thread = threading.Thread(target=self._run, name="crew", daemon=True)
 
     def start(self) -> None:
@@ -133,49 +163,70 @@ class _Crew:
             self._backend.close()
 
     def end_at_once(self, pids: list[int]) -> None:
+        """End the workers' processes, and wait a moment until they are gone."""
+        if self._coroner is None:
+            return  # others' processes are not ours to end
         for pid in pids:
-            if pid != os.getpid() and self.launch.backend == "loky":  # others' processes are not ours to end
+            if pid != os.getpid():  # another search of this very process
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+        self.wait(1.0)
+
+    def death_of(self, worker: str) -> Death:
+        """Return how a dead worker ended."""
+        return vanished(worker) if self._coroner is None else self._coroner.death_of(worker)
 
     def _run(self) -> None:
         from joblib import Parallel, delayed
         from threadpoolctl import threadpool_limits
 
-        me = process_name()
+        task = delayed(work)(self.launch, process_name(), os.getpid(), self._coroner and self._coroner.stopwatches)
         try:
-            with threadpool_limits(1 if self.launch.backend == "threading" else None):
+            threads = 1 if self.launch.backend == "threading" else None
+            with self._coroner or nullcontext(), threadpool_limits(threads):
                 parallel = Parallel(n_jobs=self.launch.n_jobs, backend=self._backend, pre_dispatch="all", batch_size=1)
-                errors = parallel(delayed(work)(self.launch, me, os.getpid()) for _ in range(self.launch.n_jobs))
+                errors = parallel([task] * self.launch.n_jobs)
             self.error = next((error for error in errors if error is not None), None)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the launching thread
             self.error = error
 
 
-def work(launch: Launch, launcher: str, launcher_pid: int) -> Exception | None:
+def work(launch: Launch, launcher: str, launcher_pid: int, stopwatches: Path | None) -> BaseException | None:
     """Be a worker: the task that joblib runs, in a process or a thread. Return what went wrong, if anything.
 
-    Raised, it would make joblib end the other workers on the spot; so they are asked to save and leave.
+    Raised, it would make joblib end the other workers on the spot; so they are asked to save and leave. What it trains
+    is noted in the folder `stopwatches`, if there is one.
     """
     try:
         with closing(Database(launch.url)) as database:
-            _work(database, load_study(database, launch.study), launch, launcher, launcher_pid)
-    except Exception as error:  # noqa: BLE001 - it is raised again in the launching thread
+            stopwatch = Stopwatch(stopwatches and stopwatches / str(os.getpid()), most=launch.objective.stack)
+            _work(database, load_study(database, launch.study), launch, launcher, launcher_pid, stopwatch=stopwatch)
+    except BaseException as error:  # noqa: BLE001 - it is raised again in the launching thread
         if process_name() != launcher:
             error.add_note("".join(traceback.format_exception(error)))  # a traceback itself does not travel
         return error
     return None
 
 
-def _work(database: Database, study: StudyRecord, launch: Launch, launcher: str, launcher_pid: int) -> None:
-    loop = WorkerLoop(database, study, launch.objective, launcher=launcher, timeout=launch.timeout, lease=launch.lease)
+def _work(
+    database: Database, study: StudyRecord, launch: Launch, launcher: str, launcher_pid: int, *, stopwatch: Stopwatch
+) -> None:
+    loop = WorkerLoop(
+        database,
+        study,
+        launch.objective,
+        launcher=launcher,
+        timeout=launch.timeout,
+        lease=launch.lease,
+        stopwatch=stopwatch,
+    )
     parent = launcher_pid if launch.backend == "loky" else None
     surroundings = nullcontext() if process_name() == launcher else _child_of(parent, loop.stopping)
     try:
         # in threads, too: OpenMP's number of threads is each one's own
         with one_thread(study.spec.strategy), surroundings:
             loop.run()
-    except Exception:
+    except BaseException:
         with suppress(StorageError):  # the first error is the one to tell
             request_stop(database, study.id, launcher)
         raise

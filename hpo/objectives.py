@@ -159,7 +159,9 @@ class _UserSession(Session):
             value, metrics = read_value(returned, self._metric)
         except ObjectiveError as error:
             return [EpochResult(error=str(error))]
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
             return [failure(error)]
         return [EpochResult(value, metrics)]
 

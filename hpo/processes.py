@@ -15,16 +15,20 @@ from multiprocessing import resource_tracker
 from pickle import PicklingError
 from threading import Event
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, TerminatedWorkerError
 from joblib.parallel import ParallelBackendBase
 
 from hpo.errors import WorkerError
 
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
 _DEATHS: Final = 10  # of one task's processes
 _WITHIN: Final = 60.0  # seconds: more often is beyond mending
 _IDLE: Final = 30.0  # seconds without a task, after which a process ends: its launcher may have died meanwhile
+_REAPED: Final = 1.0  # seconds within which the exit code of a process that is over is known
 
 
 class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has no types
@@ -33,10 +37,13 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
     supports_retrieve_callback = True
     default_n_jobs = 1
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, is_explained: Callable[[int], bool] = lambda _: False, **settings: Any) -> None:
+        """Let `is_explained` tell of a process id whether its death is no sign that processes cannot live here."""
         super().__init__(**settings)
+        self.is_explained = is_explained
         self._closing = Event()
         self._executors: list[ProcessPoolExecutor] = []
+        self._processes: dict[int, BaseProcess] = {}
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """Return the number of processes: as asked, or, as joblib has it, all cores but some for a negative one."""
@@ -63,12 +70,30 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
         """Return the result of a future, or raise its error."""
         return out.result()
 
-    def open_executor(self) -> ProcessPoolExecutor:
-        """Return a new executor of one process, in which BLAS and OpenMP keep to one thread."""
+    def run(self, func: Callable[[], Any]) -> "tuple[Future[Any], int]":
+        """Run `func` in a new process, in which BLAS and OpenMP keep to one thread; return its id as well."""
         threads = dict.fromkeys(self.MAX_NUM_THREADS_VARS, "1")
         executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE, env=threads)
         self._executors.append(executor)
-        return executor
+        future = executor.submit(func)
+        started = list(executor._processes.values())  # noqa: SLF001 - nobody else knows how loky's processes end
+        if not started:
+            raise OSError("it ended at once")
+        (process,) = started
+        self._processes[process.pid] = process
+        return future, process.pid
+
+    def running(self) -> list[int]:
+        """Return the ids of the processes that are not known to be over."""
+        return [pid for pid, process in list(self._processes.items()) if process.exitcode is None]
+
+    def exit_code(self, pid: int) -> int | None:
+        """Return how a process of ours that is over has ended, -n for signal n; None for another's, or if unknown."""
+        process = self._processes.get(pid)
+        if process is None:
+            return None
+        process.join(_REAPED)
+        return process.exitcode
 
     @property
     def closing(self) -> bool:
@@ -105,18 +130,18 @@ class _Task:
     def start(self) -> None:
         try:
             with _ctrl_c_held_back():
-                inner = self._backend.open_executor().submit(self._func)
+                inner, pid = self._backend.run(self._func)
         except (OSError, RuntimeError) as error:
             self._outer.set_exception(WorkerError(f"no worker process can be started: {error}"))
         else:
-            inner.add_done_callback(self._settle)
+            inner.add_done_callback(lambda done: self._settle(done, pid))
 
-    def _settle(self, inner: "Future[Any]") -> None:
+    def _settle(self, inner: "Future[Any]", pid: int) -> None:
         error = inner.exception()
-        if isinstance(error, TerminatedWorkerError):
-            self._deaths.append(monotonic())
-            often = len(self._deaths) == _DEATHS and self._deaths[-1] - self._deaths[0] < _WITHIN
-            if not self._backend.closing and not often:
+        if isinstance(error, TerminatedWorkerError) and not self._backend.closing:
+            if not self._backend.is_explained(pid):
+                self._deaths.append(monotonic())
+            if len(self._deaths) < _DEATHS or self._deaths[-1] - self._deaths[0] >= _WITHIN:
                 self.start()
                 return
         if error is not None:
@@ -135,7 +160,8 @@ def _explained(error: BaseException) -> BaseException:
     elif isinstance(error, BrokenProcessPool | PicklingError):
         found = WorkerError(
             f"the objective cannot travel to a worker process ({_last_line(error.__cause__ or error)}): define it in a "
-            "file that can be imported, or use n_jobs=1 or backend='threading'"
+            "file that can be imported, or train in this process: n_jobs=1 without a trial_timeout, or "
+            "backend='threading'"
         )
     else:
         return error
@@ -160,3 +186,14 @@ def _ctrl_c_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ending(code: int) -> str:
+    """Return how a process ended, in words: -n for signal n, else what it exited with."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"was ended by {name}{' (out of memory?)' if name == 'SIGKILL' else ''}"

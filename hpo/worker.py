@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hpo.desk import Desk, Heartbeat, Run
 from hpo.objectives import Beginning, EpochResult, Objective, Session, failure
+from hpo.stopwatch import Stopwatch
 from storage.codec import encode
 from storage.database import Database
 from storage.errors import CheckpointError
@@ -39,6 +40,7 @@ class WorkerLoop:
         launcher: str | None = None,
         timeout: float | None = None,
         lease: float = LEASE,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self.stopping = threading.Event()
         """Set it to make the worker finish its epochs, checkpoint and leave."""
@@ -50,6 +52,7 @@ class WorkerLoop:
         self._lease = lease
         self._worklist = Worklist(database, study, self._worker, lease)
         self._desk = Desk(self._worklist, self.stopping, lease)
+        self._stopwatch = stopwatch or Stopwatch(most=objective.stack)
         self._seconds_per_job: float | None = None
 
     def run(self) -> None:
@@ -134,31 +137,57 @@ class WorkerLoop:
 
     def _train(self, runs: Sequence[Run]) -> None:
         """Train some runs as one session until each has ended, is lost, or the worker is to stop."""
-        runs = self._able(runs)
-        if not runs:
+        living = list(self._able(runs))
+        if not living:
             return
+        self._stopwatch.set(_numbers(living))
         try:
-            session = self._objective.open([Beginning(r.claim.params, r.claim.seed, r.claim.state) for r in runs])
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-            for run in runs:
+            self._train_together(living)
+        except MemoryError as error:
+            self._run_out_of_memory(living, error)
+        finally:
+            self._stopwatch.set(())
+
+    def _train_together(self, living: list[Run]) -> None:
+        """Train some runs, taking those that are over out of the list."""
+        try:
+            with self._stopwatch:
+                session = self._objective.open([Beginning(r.claim.params, r.claim.seed, r.claim.state) for r in living])
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
+            for run in living:
                 self._fail(run, failure(error))
             return
-        living = list(runs)
         while living and not self.stopping.is_set():
             began = perf_counter()
-            results = session.train_epoch()
+            with self._stopwatch:
+                results = session.train_epoch()
             seconds = (perf_counter() - began) / len(living)
             for index in range(len(living) - 1, -1, -1):  # from the end: dropping one moves up those after it
                 run = living[index]
                 if not self._desk.is_lost(run):
                     self._note(run, results[index], seconds, session, index)
                 if self._desk.is_lost(run):  # to somebody else, or just ended
-                    session.drop(index)
+                    self._drop(session, index)
                     del living[index]
+                    self._stopwatch.keep(_numbers(living))
         for index, run in enumerate(living):
             self._save(run, session, index)
         for _ in living:
-            session.drop(0)
+            self._drop(session, 0)
+
+    def _drop(self, session: Session, index: int) -> None:
+        with self._stopwatch:
+            session.drop(index)
+
+    def _run_out_of_memory(self, living: Sequence[Run], error: MemoryError) -> None:
+        """Fail the run that memory was too short for; of several, let each be tried alone."""
+        if len(living) > 1:
+            self._desk.give_back(living)
+            return
+        for run in living:
+            self._fail(run, failure(error))
 
     def _able(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Fail the heirs whose parents' weights are not kept, as their successors would; return the other runs."""
@@ -195,10 +224,14 @@ class WorkerLoop:
         if not self._objective.resumable or not run.curve:
             return
         try:
-            self._desk.checkpointed(run, encode(session.state(index)))
+            with self._stopwatch:
+                state = session.state(index)
+            self._desk.checkpointed(run, encode(state))
         except CheckpointError as error:
             self._fail(run, EpochResult(error=str(error)))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
             self._fail(run, failure(error))
 
     def _fail(self, run: Run, result: EpochResult) -> None:
@@ -212,6 +245,10 @@ class WorkerLoop:
         curve = tuple(sign * value for value in run.curve)
         trial = Trial(job.trial, run.claim.params, State.RUNNING, curve, job.bracket, job.rung)
         return stopper.verdict(trial, self._desk.history(job))
+
+
+def _numbers(runs: Sequence[Run]) -> list[int]:
+    return [run.claim.job.number for run in runs]
 
 
 def _group(claims: Sequence[Claim], objective: Objective) -> list[list[Run]]:

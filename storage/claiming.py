@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -14,34 +14,42 @@ from storage.studies import StudyRecord
 from storage.work import Claim, Moment, Wanted
 from strategies import Job, Params, trial_seed
 
-Work = tuple[Job, Params]
-"""A job that is ready, with its trial's params."""
+
+class Work(NamedTuple):
+    """A job that is ready, with its trial's params; a suspect has lost a worker, and is to be trained alone."""
+
+    job: Job
+    params: Params
+    suspect: bool = False
 
 
 def read_ready(moment: Moment, most: int) -> list[Work]:
     """Return at most `most` jobs that nobody holds, those of the oldest trials."""
     rows = run(moment.connection, statements.ready_jobs, {"study": moment.study.id, "most": most})
-    return [(Job(*row[:7]), from_json(row.params)) for row in rows]
+    return [Work(Job(*row[:7]), from_json(row.params), suspect=row.attempts > 0) for row in rows]
 
 
 def choose(work: Sequence[Work], wanted: Wanted, workers: int) -> list[Work]:
     """Choose what to claim: from the oldest trial on, each with those that train well beside it.
 
     The oldest trials first: so rungs fill up, and promotions are not kept waiting by later brackets. A stack takes no
-    more than its worker's share of the work, as it can not be divided later.
+    more than its worker's share of the work, as it can not be divided later. With a suspect goes nothing else.
     """
     share = -(-len(work) // max(1, workers))
     stack = max(1, min(wanted.stack, share))
     groups: dict[Any, list[Work]] = {}
-    for job, params in sorted(work, key=lambda item: item[0].trial):
-        key = wanted.key(params)
-        group = ("alone", job.number) if key is None else (key, job.from_epoch, job.until)
-        groups.setdefault(group, []).append((job, params))
+    for each in sorted(work, key=lambda item: item.job.trial):
+        job, key = each.job, wanted.key(each.params)
+        group = ("alone", job.number) if key is None or each.suspect else (key, job.from_epoch, job.until)
+        groups.setdefault(group, []).append(each)
     chosen: list[Work] = []
     for members in groups.values():
         if len(chosen) >= wanted.jobs:
             break
-        chosen.extend(members[:stack])
+        if not members[0].suspect:
+            chosen.extend(members[:stack])
+        elif not chosen:
+            return members
     return chosen
 
 
@@ -56,7 +64,7 @@ def mark_claimed(moment: Moment, work: Sequence[Work], lease: dict[str, Any]) ->
             "until": lease["lease_until"],
             "now": moment.now,
         }
-        for job, _ in work
+        for job, *_ in work
     ]
     if rows:
         run(moment.connection, statements.claim_job, rows)
@@ -65,8 +73,7 @@ def mark_claimed(moment: Moment, work: Sequence[Work], lease: dict[str, Any]) ->
 
 def claim_new(study: StudyRecord, work: Work) -> Claim:
     """Return the claim of a job that begins from scratch."""
-    job, params = work
-    return Claim(job, params, trial_seed(study.spec.seed, job.trial))
+    return Claim(work.job, work.params, trial_seed(study.spec.seed, work.job.trial))
 
 
 def claim_continued(moment: Moment, work: Work) -> Claim:

@@ -60,19 +60,21 @@ seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bin
 
 # Who asks is alive: whatever has befallen its own leases, nobody has taken those jobs.
 _running = sa.select(*_a_job).where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done)
-lapsed_jobs = _running.where(jobs.c.lease_until < sa.bindparam("now"), jobs.c.worker != _me)
+lapsed_jobs = _running.add_columns(jobs.c.worker).where(jobs.c.lease_until < sa.bindparam("now"), jobs.c.worker != _me)
 jobs_of_worker = _running.where(jobs.c.worker == _me)
 forget_worker = sa.delete(workers).where(workers.c.id == _me)
 release_job = sa.update(jobs).where(_job).values(state="ready", worker=None, lease_until=None)
 pause_trial = sa.update(trials).where(_trial).values(state="paused")
 count_attempt = (
-    sa.update(trials).where(_trial).values(attempts=trials.c.attempts + 1).returning(trials.c.attempts, trials.c.epochs)
+    sa.update(trials).where(_trial).values(attempts=trials.c.attempts + 1).returning(trials.c.attempts)
 )
+retries = sa.select(studies.c.retries).where(studies.c.id == _id)
 
 ready_jobs = (
     sa.select(
         *_a_job,
         trials.c.params,
+        trials.c.attempts,
     )
     .join(trials, (trials.c.study_id == jobs.c.study_id) & (trials.c.number == jobs.c.trial))
     .where(jobs.c.study_id == _id, jobs.c.state == "ready", _not_done)

@@ -112,9 +112,9 @@ def list_pids(database: Database, study_id: int, launcher: str) -> list[int]:
 def list_dead(
     database: Database, study_id: int, *, launched_by: str | None = None, but_by: str | None = None
 ) -> list[str]:
-    """Return the ids of this node's workers whose process is no more: only one launcher's, or all but one's.
+    """Return the ids of this node's workers whose process is no more: one launcher's, or those of others that are dead.
 
-    Workers of other nodes are judged by their leases alone.
+    A launcher that lives buries its own, and knows how they ended. Workers of other nodes are judged by their leases.
     """
     chosen = (workers.c.study_id == study_id) & (workers.c.node == _node())
     if launched_by is not None:
@@ -122,8 +122,30 @@ def list_dead(
     if but_by is not None:
         chosen &= workers.c.launcher != but_by
     with database.read() as connection:
-        rows = connection.execute(sa.select(workers.c.id, workers.c.pid, workers.c.process_started).where(chosen)).all()
-    return [row.id for row in rows if not _alive(row.pid, row.process_started)]
+        columns = (workers.c.id, workers.c.launcher, workers.c.pid, workers.c.process_started)
+        rows = connection.execute(sa.select(*columns).where(chosen)).all()
+    dead = [row for row in rows if not _alive(row.pid, row.process_started)]
+    return [row.id for row in dead if but_by is None or not lives_here(row.launcher)]
+
+
+def host_of(worker: str) -> str:
+    """Return the name of the host in a worker's id."""
+    return worker.partition("/")[0]
+
+
+def pid_of(worker: str) -> int:
+    """Return the process id in a worker's id."""
+    return int(worker.rsplit(":", 3)[1])
+
+
+def lives_here(name: str) -> bool:
+    """Tell whether a worker or a launcher, by its name, is a living process of this node."""
+    node, _, process = name.partition(":")
+    try:
+        pid, started = process.split(":")[:2]
+        return node == _node() and _alive(int(pid), float(started))
+    except ValueError:  # a name of another kind
+        return False
 
 
 def _alive(pid: int, started: float) -> bool:

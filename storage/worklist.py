@@ -6,7 +6,7 @@ one order, and that order is the study's history:
     exchange    report what has ended, take over what dead workers held, decide what is next, claim some of it
     record      write measurements and checkpoints of jobs still held, and renew their leases
     release     give back jobs, trained no further than their last checkpoint
-    bury        give back what dead workers held; fail a trial that kills one worker after another
+    bury        give back what dead workers held; fail a trial that kills one worker after another (see `deaths`)
 
 Whoever does not hold a job any longer (its lease ran out and another worker took it) can write nothing about it: the
 results of a sleeper that wakes up late are refused. As training is deterministic, its successor writes the same ones.
@@ -25,6 +25,7 @@ from sqlalchemy.engine import Connection, Row
 from storage import statements
 from storage.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_curve, read_ready
 from storage.database import Database
+from storage.deaths import Death, innocent, lapse, vanished
 from storage.errors import StudyNotFound
 from storage.outages import persistent
 from storage.prepared import prepare_all, run
@@ -37,9 +38,6 @@ from strategies import Done, History, Job, Plan, Planned, State, Stop, Wait
 
 LEASE: Final = 30.0
 """Seconds a job stays its worker's without a sign of life."""
-
-MAX_ATTEMPTS: Final = 3
-"""Workers that one trial may kill before it counts as failed."""
 
 _THINK: Final = 1.0  # seconds that slow decisions may be taken ahead: meanwhile nobody trains here
 
@@ -77,6 +75,7 @@ class Worklist:
     def exchange(self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str] = ()) -> Exchange:
         """Report ended jobs, take over the jobs of `dead` workers and of run-out leases, decide, and claim.
 
+        Nobody saw how the `dead` ended; who names itself leaves without a word about its jobs.
         Atomic: on an exception nothing of it has happened, and it may be tried again. A slow strategy's decisions are
         computed between transactions, after that of the reports; each counts only if nobody was quicker.
         """
@@ -106,33 +105,30 @@ class Worklist:
             run(connection, statements.seen_alive, {"me": self.worker.id, "now": now})
         return held
 
-    def release(self, progress: Sequence[Progress]) -> None:
-        """Give back jobs, with what has been measured and checkpointed so far; anyone may claim them."""
-        self._release(progress)
+    def release(self, progress: Sequence[Progress], *, suspect: bool = False) -> None:
+        """Give back jobs, with what has been measured and checkpointed so far: to anyone, suspects to train alone."""
+        self._release(progress, suspect=suspect)
         self._mine -= {item.claim.job.number for item in progress}
 
     @persistent
-    def _release(self, progress: Sequence[Progress]) -> None:
+    def _release(self, progress: Sequence[Progress], *, suspect: bool) -> None:
         with self._database.write() as connection:
             held = self._held(connection)
             mine = [item for item in progress if item.claim.job.number in held]
             write_progress(connection, self._study, mine)
             self._free(connection, [item.claim.job for item in mine])
+            for item in mine if suspect else ():
+                self._count_attempt(connection, item.claim.job)
             if mine:
                 self._next_revision(connection)
 
     @persistent
-    def bury(self, dead: Sequence[str]) -> None:
-        """Give back what `dead` workers held; a trial that has lost MAX_ATTEMPTS workers in a row fails.
-
-        For whoever saw them die while others lived on: then the trial is a suspect.
-        """
+    def bury(self, dead: Sequence[Death]) -> None:
+        """Give back what `dead` workers held; a trial that one after another has died of, alone, fails."""
         try:
             with self._database.write() as connection:
                 row, moment = self._begin(connection)
-                _, orphaned = self._take_over(moment, dead)
-                for job in orphaned:
-                    self._suspect(moment, job)
+                self._take_over(moment, dead)
         except BaseException:
             self._known.forget()
             raise
@@ -193,7 +189,8 @@ class Worklist:
         try:
             with self._database.write() as connection:
                 row, moment = self._begin(connection)
-                lost = any(self._take_over(moment, dead)) or self._give_back_unknown(moment)
+                gone = [innocent(each) if each == self.worker.id else vanished(each) for each in dead]
+                lost = self._take_over(moment, gone) or self._give_back_unknown(moment)
                 held = self._held(connection) if reports else set()
                 ended = [report.as_of(row.max_epochs) for report in reports if report.progress.claim.job.number in held]
                 self._end(moment, ended)
@@ -252,28 +249,39 @@ class Worklist:
         key = {"study": self._study.id, "me": self.worker.id}
         return set(run(connection, statements.held_jobs, key).scalars())
 
-    def _take_over(self, moment: Moment, dead: Sequence[str]) -> tuple[list[Job], list[Job]]:
-        """Make jobs ready again that nobody has renewed the lease of, or that `dead` workers held; return both."""
+    def _take_over(self, moment: Moment, dead: Sequence[Death]) -> bool:
+        """Make jobs ready again that `dead` workers held, or that nobody has renewed the lease of; tell of any."""
         study = {"study": self._study.id}
+        held: dict[str, list[Job]] = {}
+        for death in dead:
+            rows = run(moment.connection, statements.jobs_of_worker, study | {"me": death.worker})
+            held[death.worker] = [Job(*row) for row in rows]
+            run(moment.connection, statements.forget_worker, {"me": death.worker})
+        lapsed: dict[str, list[Job]] = {}
         due = study | {"me": self.worker.id, "now": moment.now}
-        lapsed = [Job(*row) for row in run(moment.connection, statements.lapsed_jobs, due)]
-        orphaned: list[Job] = []
-        for worker in dead:
-            held = run(moment.connection, statements.jobs_of_worker, study | {"me": worker})
-            orphaned.extend(Job(*row) for row in held)
-            run(moment.connection, statements.forget_worker, {"me": worker})
-        self._free(moment.connection, [*lapsed, *orphaned])
-        return lapsed, orphaned
+        for *job, worker in run(moment.connection, statements.lapsed_jobs, due):
+            if worker not in held:
+                lapsed.setdefault(worker, []).append(Job(*job))
+        held |= lapsed
+        self._free(moment.connection, [job for jobs in held.values() for job in jobs])
+        for death in (*dead, *map(lapse, lapsed)):
+            self._suspect(moment, death, held[death.worker])
+        return any(held.values())
 
-    def _suspect(self, moment: Moment, job: Job) -> None:
-        """Count a dead worker against a trial; fail it when it has lost too many."""
+    def _suspect(self, moment: Moment, death: Death, held: Sequence[Job]) -> None:
+        """Count a death against those of the jobs whose trials may have caused it; fail the one that surely has."""
+        retries = run(moment.connection, statements.retries, {"study": self._study.id}).scalar_one()
+        suspects = death.suspects(held)
+        for job in suspects:
+            error = death.error(self._count_attempt(moment.connection, job), retries)
+            if error is not None and len(suspects) == 1:
+                # What of this job has been written is a matter of chance: no decision may depend on it.
+                curve, seconds = read_curve(moment.connection, self._study, job.trial, job.from_epoch)
+                self._end(moment, [Report(Progress(Claim(job, {}, 0), curve, seconds), State.FAILED, error=error)])
+
+    def _count_attempt(self, connection: Connection, job: Job) -> int:
         key = {"study": self._study.id, "trial": job.trial}
-        attempts, epochs = run(moment.connection, statements.count_attempt, key).one()
-        if attempts >= MAX_ATTEMPTS:
-            curve, seconds = read_curve(moment.connection, self._study, job.trial, epochs)
-            error = f"{attempts} workers died, one after another, while training it"
-            progress = Progress(Claim(job, {}, 0, measured=epochs), curve, seconds)
-            self._end(moment, [Report(progress, State.FAILED, error=error)])
+        return int(run(connection, statements.count_attempt, key).scalar_one())
 
     def _free(self, connection: Connection, jobs: Iterable[Job]) -> None:
         rows = [
@@ -329,14 +337,14 @@ class Worklist:
     ) -> list[Claim]:
         """Choose among ready and newly decided jobs; write down the decisions and what this worker holds now."""
         plans = {plan.job.number: plan for plan in decided if isinstance(plan, Planned)}
-        new = [(plan.job, self._known.params(plan.job.trial)) for plan in plans.values()]
+        new = [Work(plan.job, self._known.params(plan.job.trial)) for plan in plans.values()]
         chosen = choose([*ready, *new], wanted, workers_count)
         lease = {"worker": self.worker.id, "lease_until": moment.now + self._lease}
-        write_decisions(moment, decided, claimed={job.number for job, _ in chosen}, lease=lease)
-        mark_claimed(moment, [work for work in chosen if work[0].number not in plans], lease)
+        write_decisions(moment, decided, claimed={work.job.number for work in chosen}, lease=lease)
+        mark_claimed(moment, [work for work in chosen if work.job.number not in plans], lease)
         claims = []
         for work in chosen:
-            plan = plans.get(work[0].number)
+            plan = plans.get(work.job.number)
             fresh = plan is not None and plan.params is not None and plan.parent is None
             claims.append(claim_new(self._study, work) if fresh else claim_continued(moment, work))
         return claims

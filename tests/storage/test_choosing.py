@@ -7,7 +7,7 @@ from crew import Hand, new_study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.claiming import choose
+from storage.claiming import Work, choose
 from storage.work import Wanted
 from strategies import Grid, Job, Strategy
 
@@ -20,15 +20,14 @@ def ready(draw):
     trials = draw(st.lists(st.integers(0, 50), unique=True, max_size=20))
     spans = st.sampled_from([(0, 3), (0, 9), (3, 9)])
     return [
-        (Job(number, trial, *draw(spans)), {"shape": draw(st.sampled_from([*KEYS]))})
+        Work(Job(number, trial, *draw(spans)), {"shape": draw(st.sampled_from([*KEYS]))})
         for number, trial in enumerate(trials)
     ]
 
 
 def group(work):
     """What must be equal within a stack."""
-    job, params = work
-    key = KEYS[params["shape"]]
+    job, key = work.job, KEYS[work.params["shape"]]
     return ("alone", job.number) if key is None else (key, job.from_epoch, job.until)
 
 
@@ -41,7 +40,7 @@ def test_a_choice_is_made_of_whole_stacks(work, jobs, stack, workers):
     wanted = Wanted(jobs, ahead=jobs, stack=stack, key=lambda params: KEYS[params["shape"]])
     chosen = choose(work, wanted, workers)
     assert bool(chosen) == bool(work)
-    assert len({job.number for job, _ in chosen}) == len(chosen)
+    assert len({each.job.number for each in chosen}) == len(chosen)
     assert all(each in work for each in chosen)
     stacks = [list(members) for _, members in groupby(chosen, key=group)]
     share = -(-len(work) // max(workers, 1))
@@ -49,11 +48,23 @@ def test_a_choice_is_made_of_whole_stacks(work, jobs, stack, workers):
     for members in stacks:
         assert len(members) <= max(1, min(stack, share))
         passed_over = [each for each in work if group(each) == group(members[0]) and each not in members]
-        assert [job.trial for job, _ in members] == sorted(job.trial for job, _ in members)
-        assert all(job.trial > members[-1][0].trial for job, _ in passed_over)
+        assert [each.job.trial for each in members] == sorted(each.job.trial for each in members)
+        assert all(each.job.trial > members[-1].job.trial for each in passed_over)
     if work:
-        assert chosen[0][0].trial == min(job.trial for job, _ in work)
+        assert chosen[0].job.trial == min(each.job.trial for each in work)
         assert len(chosen) - len(stacks[-1]) < jobs
+
+
+@given(ready(), st.integers(1, 12), st.data())
+def test_a_suspect_goes_alone(work, jobs, data):
+    """A job that a worker may have died of is all that another takes, once its trial is the oldest; until then it waits."""
+    suspects = data.draw(st.sets(st.sampled_from([each.job.number for each in work]))) if work else set()
+    work = [each._replace(suspect=each.job.number in suspects) for each in work]
+    chosen = choose(work, Wanted(jobs, stack=4, key=lambda params: KEYS[params["shape"]]), 1)
+    assert bool(chosen) == bool(work)
+    if work:
+        oldest = min(work, key=lambda each: each.job.trial)
+        assert chosen == [oldest] if oldest.suspect else not any(each.suspect for each in chosen)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
