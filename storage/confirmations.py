@@ -47,6 +47,7 @@ def write_repeat(database: Database, study: StudyRecord, repeat: Repeat) -> None
         connection.execute(insert.on_conflict_do_update(index_elements=key, set_=written))
 
 
+@persistent
 def read_repeats(database: Database, study: StudyRecord) -> list[Repeat]:
     """Return every training on record, by trial and repeat."""
     columns = [confirmations.c[name] for name in Repeat.__dataclass_fields__]

@@ -6,6 +6,7 @@ commit nobody here can know.
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
@@ -40,6 +41,8 @@ _UNSAID: Final = {  # who is refused a connection is told why in words, without 
 }
 _LASTING: Final = ("authentication", "does not exist", "role", "no pg_hba.conf entry", "password")
 
+_given_up: Final = threading.Event()
+
 _ADVICE: Final = {
     "readonly": "the file or its folder is read-only: make both writable, or name another file with --storage",
     "unable to open": "check that the file and its folder exist and may be read and written",
@@ -64,21 +67,30 @@ def patience() -> float:
 def persistent(transaction: Callable[P, T]) -> Callable[P, T]:
     """Make a function of one transaction repeat it while the database is out of reach, with longer and longer pauses.
 
-    The transaction has to be one that may happen twice.
+    The transaction has to be one that may happen twice. After waiting in vain, nobody here waits again until one
+    has succeeded: who leaves because of an outage does not wait for it at each step.
     """
 
     @wraps(transaction)
     def repeated(*arguments: P.args, **named: P.kwargs) -> T:
         try:
-            return transaction(*arguments, **named)
+            result = transaction(*arguments, **named)
         except Unavailable:
+            if _given_up.is_set():
+                raise
             again = Retrying(
                 retry=retry_if_exception_type(Unavailable),
                 wait=wait_random_exponential(multiplier=0.05, max=3.0),
                 stop=stop_after_delay(patience()),
                 reraise=True,
             )
-            return again(transaction, *arguments, **named)
+            try:
+                result = again(transaction, *arguments, **named)
+            except Unavailable:
+                _given_up.set()
+                raise
+        _given_up.clear()
+        return result
 
     return repeated
 

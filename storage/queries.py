@@ -140,6 +140,7 @@ def overview(database: Database, study: StudyRecord) -> Overview:
     )
 
 
+@persistent
 def list_failures(database: Database, study: StudyRecord) -> list[Failure]:
     """Return the errors that trials failed with, the most frequent first."""
     count, example = sa.func.count(), sa.func.min(trials.c.number)
@@ -153,6 +154,7 @@ def list_failures(database: Database, study: StudyRecord) -> list[Failure]:
         return [Failure(*row) for row in connection.execute(query)]
 
 
+@persistent
 def list_trials(
     database: Database,
     study: StudyRecord,
@@ -169,6 +171,7 @@ def list_trials(
         return [_trial(row) for row in connection.execute(query.limit(limit))]
 
 
+@persistent
 def get_trial(database: Database, study: StudyRecord, number: int) -> TrialRecord | None:
     """Return the trial of that number, if there is one."""
     with database.read() as connection:
@@ -176,6 +179,7 @@ def get_trial(database: Database, study: StudyRecord, number: int) -> TrialRecor
     return None if row is None else _trial(row)
 
 
+@persistent
 def list_decisions(database: Database, study: StudyRecord, trial: int) -> list[DecisionRecord]:
     """Return the decisions about a trial, in the order in which they were taken."""
     columns = (jobs.c.number, jobs.c.from_epoch, jobs.c.until_epoch, jobs.c.bracket, jobs.c.rung, jobs.c.reason)
@@ -184,6 +188,7 @@ def list_decisions(database: Database, study: StudyRecord, trial: int) -> list[D
         return [DecisionRecord(*row) for row in connection.execute(query)]
 
 
+@persistent
 def rank_of(database: Database, study: StudyRecord, trial: int) -> tuple[int, int] | None:
     """Return a trial's rank by value (equal values share one), and how many have one; None for one without."""
     mine = (trials.c.study_id == study.id, _USABLE)
@@ -199,6 +204,7 @@ def rank_of(database: Database, study: StudyRecord, trial: int) -> tuple[int, in
     return ahead + 1, of
 
 
+@persistent
 def read_curves(
     database: Database, study: StudyRecord, numbers: Sequence[int] | None = None
 ) -> dict[int, list[tuple[int, float, Mapping[str, float], float]]]:
@@ -217,6 +223,7 @@ def read_curves(
     return curves
 
 
+@persistent
 def read_state(database: Database, study: StudyRecord, number: int) -> tuple[int, Mapping[str, Any]] | None:
     """Return the epoch and the state of a trial's checkpoint; None when none is kept."""
     with database.read() as connection:

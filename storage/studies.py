@@ -97,9 +97,18 @@ class StudySummary:
 
 def create_study(database: Database, spec: StudySpec) -> StudyRecord:
     """Write a new study and its typed view. Raises StudyExists when the name is taken."""
+    return _create_study(database, spec, set())
+
+
+@persistent
+def _create_study(database: Database, spec: StudySpec, tried: set[tuple[float, int]]) -> StudyRecord:
+    """Write a study; one of the moments and seeds `tried` is this one, made by a commit whose answer was lost."""
     with database.alone() as connection:
-        taken = {row.name: row.view for row in connection.execute(sa.select(studies.c.name, studies.c.view))}
-        if spec.name in taken:
+        same_name = sa.select(studies.c.created_at, studies.c.seed).where(studies.c.name == spec.name)
+        found = connection.execute(same_name).one_or_none()
+        if found is not None and tuple(found) in tried:
+            return _record(_find(connection, spec.name, database))
+        if found is not None:
             raise StudyExists(
                 f"the study {spec.name!r} exists already in {database.shown_url}: go on with `hpo resume {spec.name}`, "
                 "or choose another name with --name"
@@ -130,6 +139,7 @@ def create_study(database: Database, spec: StudySpec) -> StudyRecord:
             "revision": 0,
             "created_at": database.now(connection),
         }
+        tried.add((row["created_at"], spec.seed))
         study_id = connection.execute(sa.insert(studies).values(row).returning(studies.c.id)).scalar_one()
         connection.exec_driver_sql(create_view(connection.dialect, view, study_id, spec.space))
         return _record(_find(connection, spec.name, database))
@@ -156,6 +166,7 @@ def reload_study(database: Database, record: StudyRecord) -> StudyRecord:
     return _record(row)
 
 
+@persistent
 def extend_study(
     database: Database,
     record: StudyRecord,
@@ -194,6 +205,7 @@ def enqueue(database: Database, record: StudyRecord, guess: Callable[[int], Para
     return reload_study(database, record)
 
 
+@persistent
 def list_studies(database: Database) -> list[StudySummary]:
     """Return every study in the order of their making, with its number of trials and its best value."""
     counted = trials.c.state.not_in((State.FAILED, State.DISCARDED))

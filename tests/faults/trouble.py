@@ -32,9 +32,11 @@ class Search:
     subject: str = "trainer.py:Objective"
     trials: int = 12
     jobs: int = 2
+    confirm: bool = True
+    trainer: str = TRAINER
 
     def __post_init__(self) -> None:
-        (self.folder / "trainer.py").write_text(TRAINER)
+        (self.folder / "trainer.py").write_text(self.trainer)
         (self.folder / "space.toml").write_text(SPACE)
 
     def run(self, url: str) -> list[object]:
@@ -42,12 +44,16 @@ class Search:
         space = ["--space", "space.toml"] if ".py:" in self.subject else []
         return [
             *("run", self.subject, *space, "--name", "troubled", "--strategy", self.strategy, "--seed", 11),
-            *("--trials", self.trials, "--max-epochs", 9, "--jobs", self.jobs, "--storage", url),
+            *("--trials", self.trials, "--max-epochs", 9, "--jobs", self.jobs, "--storage", url, *self._confirm),
         ]
 
     def resume(self, url: str) -> list[object]:
         """The command that goes on with it."""
-        return ["resume", "troubled", "--jobs", self.jobs, "--storage", url]
+        return ["resume", "troubled", "--jobs", self.jobs, "--storage", url, *self._confirm]
+
+    @property
+    def _confirm(self) -> list[str]:
+        return [] if self.confirm else ["--no-confirm"]
 
 
 def found(url: str) -> dict[str, list[tuple]]:

@@ -1,0 +1,77 @@
+"""A PostgreSQL server that stops, starts again, cuts lines, or stays away, while three workers search."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from command_line import Said
+from cut_lines import cutting
+from postgres_server import Server
+from trouble import Command, Search, found, rows
+
+MEASURED = "SELECT count(*) FROM measurements"
+
+
+def trouble(server: Server, kind: str) -> None:
+    if kind == "cut":
+        server.cut()
+    else:
+        server.stop(kind)
+        server.start()
+
+
+@pytest.mark.parametrize("kind", ["fast", "immediate", "cut"])
+def test_a_search_outlives_its_server(kind: str, postgres: Server, search: Search, expected: dict) -> None:
+    """A server that is restarted or cuts its lines again and again delays a search: it says nothing, and loses nothing."""
+    url = postgres.new_database()
+    with Command(*search.run(url), cwd=search.folder, TRAINER_PAUSE="0.05") as command:
+        troubles, seen = 0, 0
+        while command.wait_for(lambda: measured(url) > seen + 5):  # noqa: B023 - called at once
+            trouble(postgres, kind)
+            troubles, seen = troubles + 1, measured(url)
+        said = command.end()
+    assert (said.code, "error" in said.err) == (0, False), said.err
+    assert troubles >= 3
+    assert found(url) == expected
+
+
+def measured(url: str) -> int:
+    """The number of measurements; 0 where there is no such table yet."""
+    there = rows(url, "SELECT count(*) FROM pg_tables WHERE tablename = 'measurements'")[0][0]
+    return rows(url, MEASURED)[0][0] if there else 0
+
+
+def test_a_server_that_stays_away_ends_the_search(
+    postgres: Server, search: Search, expected: dict, here: Callable[..., Said]
+) -> None:
+    """After HPO_PATIENCE: exit code 1, an error that says what to do, no process left; and the study can be resumed."""
+    url = postgres.new_database()
+    with Command(*search.run(url), cwd=search.folder, TRAINER_PAUSE="0.05", HPO_PATIENCE="1") as command:
+        assert command.wait_for(lambda: measured(url) > 10)
+        postgres.stop("fast")
+        try:
+            said = command.end()
+            assert said.code == 1, said.err
+            assert "the server cannot be reached" in said.err
+            assert "hpo resume" in said.err
+            assert "Traceback" not in said.err
+        finally:
+            postgres.start()
+        assert not command.workers()
+    assert here(*search.resume(url), "--backend", "threading").code == 0
+    assert found(url) == expected
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_line_that_breaks_at_a_commit(
+    moment: Literal["before", "after"], postgres: Server, search: Search, expected: dict
+) -> None:
+    """Whether a commit has happened or not when the line broke: nothing is doubled, and no job stays with nobody."""
+    url = postgres.new_database()
+    with cutting(postgres.port, moment, every=4) as proxy:
+        through = url.replace(f":{postgres.port}/", f":{proxy.port}/")
+        with Command(*search.run(through), cwd=search.folder, TRAINER_PAUSE="0.02") as command:
+            said = command.end()
+    assert said.code == 0, said.err
+    assert proxy.cuts >= 5
+    assert found(url) == expected
