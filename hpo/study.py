@@ -159,7 +159,7 @@ class Study:
         return self
 
     def _extend(self, *, n_trials: int | None, budget: int | None, parallelism: int) -> None:
-        self._record = let_go_on(self._database, self._record)
+        self._record = let_go_on(self._database, self._record, n_trials)
         started = overview(self._database, self._record).trials
         if n_trials is not None and n_trials < started:
             raise SettingError(

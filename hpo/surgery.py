@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hpo.errors import HpoError, SettingError
 from storage.database import Database
 from storage.steering import extend, reopen
-from storage.studies import PAUSED, StudyRecord, reload_study
+from storage.studies import PAUSED, STOPPED, StudyRecord, reload_study
 from strategies import Space, widened, widened_to
 from strategies.spelling import is_storable
 
@@ -66,14 +66,16 @@ def extended(
     return extend(database, record, n_trials=n_trials, budget=budget, max_epochs=max_epochs, space=wider)
 
 
-def let_go_on(database: Database, record: StudyRecord) -> StudyRecord:
-    """Return a study as it stands now; one that was paused is open again. Raises StrategyError where it cannot go on.
+def let_go_on(database: Database, record: StudyRecord, n_trials: int | None) -> StudyRecord:
+    """Return a study as it stands now; open again if it was paused, or stopped and more trials are asked for.
 
-    That is where a part of its strategy, a plug-in say, cannot be had here.
+    Raises StrategyError where a part of its strategy, a plug-in say, cannot be had here.
     """
     record = reload_study(database, record)
     spec = record.spec
     spec.strategy.check(spec.space, spec.targets.max_epochs)
+    if record.state == STOPPED and n_trials is not None:
+        return extend(database, record, n_trials=n_trials)
     return reopen(database, record) if record.state == PAUSED else record
 
 

@@ -4,7 +4,7 @@ Workers notice by themselves: those of a closed study leave, those of one whose 
 with its record (`Exchange`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -45,10 +45,7 @@ def extend(
         told: dict[str, Any] = {
             name: [getattr(row, name), bound] for name, bound in bounds.items() if bound is not None
         }
-        for name, (old, new) in told.items():
-            if old is not None and new <= old:
-                raise SurgeryError(f"{name} is the total to reach, and it is {old} already: give more than {old}")
-        _check_started(change, n_trials)
+        _check_bounds(change, told)
         values: dict[str, Any] = {name: new for name, (_, new) in told.items()}
         before = Space.from_dict(row.space)
         wider = before if space is None else widened_to(before, space)
@@ -146,10 +143,18 @@ def delete(database: Database, study: StudyRecord, *, force: bool = False) -> No
         change.connection.execute(sa.delete(studies).where(studies.c.id == study.id))
 
 
-def _check_started(change: Operation, n_trials: int | None) -> None:
+def _check_bounds(change: Operation, bounds: Mapping[str, Sequence[int | None]]) -> None:
+    """Raise SurgeryError for a bound that is not higher than it was, and for trials that have started already.
+
+    A study that was stopped before it had reached its number of trials may go on up to any that is not yet reached.
+    """
     count = sa.select(sa.func.count()).select_from(trials).where(trials.c.study_id == change.study.id)
-    if n_trials is not None and n_trials < (started := change.connection.execute(count).scalar_one()):
-        raise SurgeryError(f"n_trials is the total to reach, and {started} have started already: give more")
+    for name, (old, new) in bounds.items():
+        least = old or 0
+        if name == "n_trials" and (old is None or change.study.state == STOPPED):
+            least = change.connection.execute(count).scalar_one()
+        if (new or 0) <= least:
+            raise SurgeryError(f"{name} is the total to reach, and it is {least} already: give more than {least}")
 
 
 def _reopen_trials(change: Operation) -> int:

@@ -89,6 +89,10 @@ class Terminal:
         """Press Ctrl-C: the terminal sends SIGINT to every process on it."""
         os.write(self._leader, b"\x03")
 
+    def type(self, text: str) -> None:
+        """Type something."""
+        os.write(self._leader, text.encode())
+
     def wait_for(self, text: str) -> None:
         """Wait until the terminal has shown `text`."""
         deadline = time.monotonic() + PATIENCE

@@ -1,6 +1,7 @@
 """Surgery on trials and studies: what each operation writes, what it refuses, and what workers make of it."""
 
 import threading
+from dataclasses import dataclass
 
 import pytest
 from crew import Hand, new_study, train
@@ -12,10 +13,12 @@ from storage.steering import delete, extend, pause, rename, reopen, stop_study
 from storage.studies import StudySpec, create_study, enqueue, list_studies, load_study
 from storage.surgery import discard_trials, retry_trials, stop_trials
 from storage.trail import interventions_in, list_interventions
-from storage.work import Report
+from storage.work import Measurement, Progress, Report
 from strategies import (
+    STRATEGIES,
     Choice,
     Float,
+    Full,
     Grid,
     Random,
     Space,
@@ -26,6 +29,14 @@ from strategies import (
     SuccessiveHalving,
     Targets,
 )
+
+
+@dataclass(frozen=True)
+class Annealing(Full):
+    """A scheduler of a plug-in's."""
+
+    eta: int = 3
+
 
 HALVING = Strategy(Grid(), SuccessiveHalving(eta=2, trials=4))
 MIXED = Space(x=Float(0, 1), kind=Choice("a", "b"))
@@ -57,7 +68,8 @@ def test_a_failed_trial_is_trained_again(any_url, database):
     hand = Hand(any_url, study, database=database)
     hand.work()
     failed = [number for (number,) in rows(any_url, "SELECT number FROM trials WHERE state = 'failed' ORDER BY number")]
-    assert failed and load_study(database, "crew").state == "complete"
+    assert failed
+    assert load_study(database, "crew").state == "complete"
     assert retry_trials(database, study) == failed
     assert load_study(database, "crew").state == "open"
     (first, last) = rows(any_url, "SELECT trial, from_epoch, until_epoch, seen FROM jobs WHERE trial = ?", failed[0])
@@ -165,7 +177,8 @@ def test_a_stopped_study_is_over_until_it_is_extended(any_url, database):
     assert (stopped.state, stopped.ended_at is not None) == ("stopped", True)
     assert rows(any_url, "SELECT DISTINCT state FROM jobs") == [("done",)]
     assert set(rows(any_url, "SELECT state FROM trials")) <= {("stopped",), ("failed",)}
-    assert hand.exchange() == {} and hand.result.closed
+    assert hand.exchange() == {}
+    assert hand.result.closed
     with pytest.raises(SurgeryError, match="is stopped already"):
         stop_study(database, study)
     assert extend(database, study, n_trials=11).state == "open"
@@ -253,47 +266,26 @@ def test_a_strategy_has_a_say(database):
         extend(database, study, space=Space(x=Float(-1, 1)))
 
 
-@pytest.mark.parametrize("half_way", [True, False])
-def test_a_widened_grid_repeats_and_skips_nothing(any_url, database, half_way):
-    """Every point of the old grid and of the new one is tried, each once."""
-    old, new = (
-        Space(c=Choice(*letters), x=Float(0, high, points=points))
-        for letters, high, points in (("ab", 1, 3), ("abcd", 2, 5))
-    )
-    study = made(database, old, Strategy(Grid()), n_trials=None)
-    hand = Hand(any_url, study, database=database)
-    points = lambda: {(c, x) for c, x in rows(any_url, "SELECT c, x FROM wide_trials")}  # noqa: E731 - what is there now
+@pytest.mark.parametrize("before", [2, 99])
+def test_a_widened_grid_repeats_and_skips_nothing(any_url, database, before):
+    """Half-way or at its end: every point of the new grid is tried, each once, beside those that were tried before."""
+    study = made(database, Space(c=Choice("a", "b"), x=Float(0, 1, points=3)), Strategy(Grid()), n_trials=None)
+    tried = points(Hand(any_url, study, database=database), before)
+    wider = extend(database, study, space=Space(c=Choice("a", "b", "c", "d"), x=Float(0, 2, points=5)))
+    grid = {(c, x) for c in "abcd" for x in (0, 0.5, 1, 1.5, 2)}
+    assert points(Hand(any_url, wider, database=database), 99) == tried | grid
+    assert rows(any_url, "SELECT count(*) FROM trials") == [(len(tried | grid),)]
 
-    def train_one():
+
+def points(hand, most):
+    """Train at most so many trials of a grid; return all points that were tried."""
+    for _ in range(most):
         for claim in hand.exchange().values():
-            hand.exchange([Report(hand_progress(claim), State.COMPLETE)], jobs=0)
-
-    for _ in range(2 if half_way else 99):
-        train_one()
+            new = [Measurement(epoch, 1.0, None, 0.0) for epoch in range(1, claim.job.until + 1)]
+            hand.exchange([Report(Progress(claim, (1.0,) * len(new), 0.0, new), State.COMPLETE)], jobs=0)
         if hand.result.complete:
             break
-    before = points()
-    after = extend(database, study, space=new)
-    hand = Hand(any_url, after, database=database)
-    for _ in range(99):
-        train_one()
-        if (
-            rows(any_url, "SELECT state FROM studies") == [("complete",)]
-            or hand.exchange(jobs=0)
-            or hand.result.complete
-        ):
-            break
-    grid = {(c, x) for c in "abcd" for x in (0, 0.5, 1, 1.5, 2)}
-    assert points() == before | grid
-    assert rows(any_url, "SELECT count(*) FROM trials") == [(len(before | grid),)]
-
-
-def hand_progress(claim):
-    """The progress of a trial that measures the same value in each epoch."""
-    from storage.work import Measurement, Progress
-
-    new = [Measurement(epoch, 1.0, None, 0.0) for epoch in range(1, claim.job.until + 1)]
-    return Progress(claim, (1.0,) * len(new), 0.0, new)
+    return set(rows(hand.database.given_url, "SELECT c, x FROM wide_trials"))
 
 
 def test_a_study_is_renamed_with_its_view(any_url, database):
@@ -363,8 +355,6 @@ def test_a_decision_that_was_thought_about_before_does_not_count_after(any_url, 
     """A slow strategy's end of the search counts only towards the targets that it was computed for, as does a trial."""
     from test_slow_strategies import Musing
 
-    from strategies import STRATEGIES
-
     monkeypatch.setitem(STRATEGIES, "musing", Musing)
     study = new_study(any_url, Strategy(Musing()), n_trials=1)
     hand = Hand(any_url, study, database=database)
@@ -384,23 +374,17 @@ def test_a_decision_that_was_thought_about_before_does_not_count_after(any_url, 
     assert load_study(database, "crew").state == "open"
 
 
-def test_a_study_whose_plug_in_is_gone_can_be_looked_at(any_url, database):
+def test_a_study_whose_plug_in_is_gone_can_be_looked_at(any_url, database, monkeypatch):
     """It is read, changed and written down with the name of what is missing; only to go on is refused."""
-    from evidence import change
-
-    study = new_study(any_url, Strategy(Random(), SuccessiveHalving(eta=2)))
-    change(
-        any_url,
-        "UPDATE studies SET strategy = replace(CAST(strategy AS TEXT), 'halving', 'annealing')::json"
-        if "postgres" in any_url
-        else "UPDATE studies SET strategy = replace(strategy, 'halving', 'annealing')",
-    )
+    monkeypatch.setitem(STRATEGIES, "annealing", Annealing)
+    study = new_study(any_url, Strategy(Random(), Annealing(eta=2)))
+    monkeypatch.delitem(STRATEGIES, "annealing")
     found = load_study(database, "crew")
+    assert found.id == study.id
     assert found.spec.strategy.name == "random+annealing"
-    assert found.spec.strategy.to_dict()["scheduler"]["settings"]["eta"] == 2
+    assert found.spec.strategy.to_dict()["scheduler"] == {"name": "annealing", "settings": {"eta": 2}}
     assert extend(database, found, n_trials=20).spec.targets.n_trials == 20
     with pytest.raises(StrategyError, match="annealing"):
         extend(database, found, max_epochs=8)
-    with pytest.raises(StrategyError, match="'annealing'.*cannot be had here"):
+    with pytest.raises(StrategyError, match=r"'annealing'.*cannot be had here"):
         Hand(any_url, found, database=database).exchange()
-    assert study.id == found.id
