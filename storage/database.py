@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from storage import tables
+from storage.at_work import refuse_while_at_work
 from storage.engines import for_reading, for_writing, open_engine, parse
 from storage.errors import StorageError
 from storage.outages import explained, persistent
@@ -21,6 +22,7 @@ from storage.sqlite_file import File, check_place, let_go, path_in, take_up
 from storage.views import STABLE_VIEWS
 from storage.write_ahead import Log
 
+_VERSION: Final = sa.select(sa.column("version_num", sa.Text)).select_from(sa.table(tables.VERSION_TABLE))
 _ALONE: Final = 0x68706F  # our number among a PostgreSQL database's advisory locks
 
 
@@ -88,6 +90,14 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ALONE)))
             yield connection
 
+    @contextmanager
+    def outside(self) -> Iterator[Connection]:
+        """Give a connection for what cannot be in a transaction, such as VACUUM; on SQLite by its driver."""
+        with self._clear_errors(), self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
+
     def now(self, connection: Connection) -> float:
         """Return the database's clock in seconds since 1970: the one clock that leases are measured by."""
         if connection.dialect.name == "sqlite":  # it has no clock but its host's
@@ -101,10 +111,16 @@ class Database:
             let_go(self._file)
             self._file = None
 
+    def check_version(self, connection: Connection) -> None:
+        """Raise StorageError when the schema is no longer this program's: somebody has upgraded it meanwhile."""
+        version = connection.execute(_VERSION).scalar_one()
+        if version != tables.SCHEMA:
+            raise self._another_version(version)
+
     def upgrade(self) -> str:
         """Bring the schema up to this program's, all of it or nothing; return the version that it had before.
 
-        Raises StorageError when no release of this program has made that version.
+        Raises StorageError while workers are at work, and when no release of this program has made that version.
         """
         from alembic.util import CommandError
 
@@ -113,6 +129,7 @@ class Database:
         with self.alone() as connection:
             before = str(_schema_of(connection)[0])
             if before != tables.SCHEMA:
+                refuse_while_at_work(connection, self.now(connection), self.shown_url)
                 try:
                     upgrade(connection)
                 except CommandError as error:
@@ -149,18 +166,21 @@ class Database:
             self._create_schema()
         elif version is None:
             raise StorageError(f"{self.shown_url} holds no studies yet: start one with `hpo run`")
-        elif version > tables.SCHEMA:
-            raise StorageError(
+        elif version != tables.SCHEMA and not (older and version < tables.SCHEMA):
+            raise self._another_version(version)
+        else:
+            self._write_ahead()
+
+    def _another_version(self, version: str) -> StorageError:
+        if version > tables.SCHEMA:
+            return StorageError(
                 f"{self.shown_url} has schema {version}, which is newer than this program's ({tables.SCHEMA}); "
                 "upgrade the program: pip install --upgrade hpo"
             )
-        elif version < tables.SCHEMA and not older:
-            raise StorageError(
-                f"{self.shown_url} has schema {version}, which is older than this program's ({tables.SCHEMA}); "
-                f"upgrade it: hpo db upgrade --storage {shlex.quote(self.shown_url)}"
-            )
-        else:
-            self._write_ahead()
+        return StorageError(
+            f"{self.shown_url} has schema {version}, which is older than this program's ({tables.SCHEMA}); "
+            f"upgrade it: hpo db upgrade --storage {shlex.quote(self.shown_url)}"
+        )
 
     def _write_ahead(self) -> None:
         """Switch the log of an SQLite database that is ours (it remembers); another's is left as it is."""
@@ -181,5 +201,4 @@ def _schema_of(connection: Connection) -> tuple[str | None, set[str]]:
     names = {name.lower() for name in (*inspector.get_table_names(), *inspector.get_view_names())}
     if tables.VERSION_TABLE not in names:
         return None, names
-    table = sa.table(tables.VERSION_TABLE, sa.column("version_num"))
-    return connection.execute(sa.select(table.c.version_num)).scalar_one_or_none(), names
+    return connection.execute(_VERSION).scalar_one_or_none(), names

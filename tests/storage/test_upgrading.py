@@ -1,25 +1,33 @@
 """An older database: refused with what to do, upgraded by an explicit command, and then searched on as if nothing had been."""
 
+import os
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic import command as alembic
 from alembic.config import Config
-from command_line import command_here
-from crew import SPACE
-from evidence import evidence, rows
+from command_line import command_here, environment
+from crew import SPACE, content
+from evidence import change, evidence, rows, wait_until
 from test_schema import shape
 
 import hpo
 import storage.migrations
 from storage.database import Database
+from storage.engines import open_engine, parse
 from storage.errors import StorageError
-from storage.tables import SCHEMA, VERSION_TABLE
-from storage.views import STABLE_VIEWS
+from storage.integrity import examine
+from storage.tables import SCHEMA, VERSION_TABLE, metadata
+from storage.views import STABLE_VIEWS, create_view
 
+ROOT = Path(__file__).parents[2]
 FOLDER = Path(storage.migrations.__file__).parent
 VERSIONS = {"first": "0001", "second": "0002"}
 NEW_IN = {
@@ -27,6 +35,26 @@ NEW_IN = {
     "0002": {"tables": {"interventions"}, "views": set()},
 }
 """By version: what later ones have added."""
+
+NEW_COLUMNS = {"retries": 2, "edition": 1}
+"""What is in the columns that are not empty after an upgrade: it makes another edition of each study."""
+
+UPGRADE = "import sys; from storage.database import Database; Database(sys.argv[1], older=True).upgrade()"
+SEARCH = "import sys, hpo; from slow import Slow; hpo.load_study('crew', storage=sys.argv[1], objective=Slow).optimize(n_jobs=1)"
+SLOW = """
+import time
+
+class Slow:
+    def __init__(self, params, seed):
+        self.value = params["x"]
+    def train_epoch(self):
+        time.sleep(0.05)
+        return self.value
+    def state(self):
+        return {}
+    def restore(self, state):
+        pass
+"""
 
 
 class Falling:
@@ -46,41 +74,56 @@ class Falling:
         self.value = state["value"]
 
 
-def searched(path, **targets):
-    """A search of 18 trials by halving, in the file at `path`, as far as the targets go."""
+def searched(place, **targets):
+    """A search of 18 trials by halving, in the database at `place`, as far as the targets go."""
     settings = {"space": SPACE, "objective": Falling, "strategy": "halving", "seed": 4, "max_epochs": 9}
-    study = hpo.create_study("crew", storage=path, n_trials=18, **settings)
+    study = hpo.create_study("crew", storage=place, n_trials=18, **settings)
     study.optimize(**targets)
     study.database.close()
 
 
-def made_old(path, version, source):
-    """Make a database of an older version, and put into it all the rows of `source` that it has columns for."""
+def made_old(url, version, source):
+    """Make a database of an older version at `url`, and put into it all the rows of `source` that it has columns for."""
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
-    engine = sa.create_engine(f"sqlite:///{path}")
+    engine = open_engine(parse(url))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         alembic.upgrade(config, version)
+        for name in STABLE_VIEWS.keys() - NEW_IN[version]["views"]:
+            connection.exec_driver_sql(f"CREATE VIEW {name} AS {STABLE_VIEWS[name]}")
+        connection.exec_driver_sql(create_view(connection.dialect, "crew_trials", 1, SPACE))
+        sign = "?" if connection.dialect.name == "sqlite" else "%s"
+        for table in metadata.sorted_tables:
+            if table.name in NEW_IN[version]["tables"]:
+                continue
+            columns = [column["name"] for column in sa.inspect(connection).get_columns(table.name)]
+            old_rows = rows(source, f"SELECT {', '.join(columns)} FROM {table.name}")
+            if old_rows:
+                into = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join(sign for _ in columns)})"
+                connection.connection.cursor().executemany(into, old_rows)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT setval('studies_id_seq', 1)")
     engine.dispose()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("ATTACH ? AS source", (str(source),))
-        ask = lambda query: [row[0] for row in connection.execute(query)]  # noqa: E731 - a name for a method call
-        for table in ask("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"):
-            if table != VERSION_TABLE:
-                columns = ", ".join(ask(f"SELECT name FROM pragma_table_info('{table}', 'main')"))
-                connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM source.{table}")
-        for name in {*STABLE_VIEWS, "crew_trials"} - NEW_IN[version]["views"]:
-            (text,) = ask(f"SELECT sql FROM source.sqlite_master WHERE name = '{name}'")
-            connection.execute(text)
 
 
-def content(path):
-    """Every row of every table of the first version, column by column."""
-    tables = ("studies", "trials", "jobs", "measurements", "checkpoints", "workers", "sqlite_sequence")
-    with closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
-        return {table: [dict(row) for row in connection.execute(f"SELECT * FROM {table}")] for table in tables}
+def version_in(url):
+    """The schema's version."""
+    return rows(url, f"SELECT version_num FROM {VERSION_TABLE}")
+
+
+def kept_in(url, version):
+    """Every row of every table of a version, by the columns that the version has."""
+    engine = open_engine(parse(url))
+    with engine.connect() as connection:
+        names = [table.name for table in metadata.sorted_tables if table.name not in NEW_IN[version]["tables"]]
+        columns = {name: [column["name"] for column in sa.inspect(connection).get_columns(name)] for name in names}
+    engine.dispose()
+    return {name: ask(url, name, columns[name]) for name in names}, columns
+
+
+def ask(url, table, columns):
+    return rows(url, f"SELECT {', '.join(columns)} FROM {table} ORDER BY 1, 2")
 
 
 @pytest.fixture(scope="module")
@@ -92,81 +135,177 @@ def half(tmp_path_factory):
 
 
 @pytest.fixture(params=VERSIONS.values(), ids=VERSIONS.keys())
-def old(request, half, tmp_path):
-    """The same in a database of an older version."""
-    made_old(tmp_path / "old.db", request.param, half)
-    return tmp_path / "old.db", request.param
+def old(request, half, any_url):
+    """The same in a database of an older version, of each kind."""
+    made_old(any_url, request.param, half)
+    return any_url, request.param
+
+
+def upgraded(url):
+    """Upgrade a database; return the version that it had."""
+    with closing(Database(url, older=True)) as database:
+        return database.upgrade()
 
 
 def test_an_older_database_is_refused_and_not_touched(old):
     """Neither reading nor writing migrates behind anybody's back; the message is the command that does."""
-    path, version = old
-    before = path.read_bytes()
+    url, version = old
+    before = kept_in(url, version)
     for create in (False, True):
         with pytest.raises(StorageError, match=f"has schema {version}, which is older than this program's") as refused:
-            Database(f"sqlite:///{path}", create=create)
-        assert f"hpo db upgrade --storage sqlite:///{path}" in str(refused.value)
-    assert path.read_bytes() == before
+            Database(url, create=create)
+        assert "hpo db upgrade --storage " in str(refused.value)
+    assert kept_in(url, version) == before
+    assert version_in(url) == [(version,)]
 
 
 def test_an_upgrade_keeps_every_row(old, half):
     """What was in the tables is in them still; what is new is empty; the schema is that of a database just made."""
-    path, version = old
-    before = content(path)
-    database = Database(f"sqlite:///{path}", older=True)
-    assert database.upgrade() == version
-    database.close()
-    after = content(path)
+    url, version = old
+    before, columns = kept_in(url, version)
+    assert upgraded(url) == version
     for table, kept in before.items():
-        found = [{name: row[name] for name in row if name in (kept[0] if kept else ())} for row in after[table]]
-        assert found == kept
-        new = {"retries": 2, "edition": 0}
-        assert all(row[name] == new.get(name) for row in after[table] for name in row.keys() - kept[0].keys())
-    assert all(rows(path, f"SELECT count(*) FROM {table}") == [(0,)] for table in NEW_IN[version]["tables"])
-    assert shape(path) == shape(half)
+        assert ask(url, table, columns[table]) == kept
+    fresh = [column.name for column in metadata.tables["studies"].c if column.name not in columns["studies"]]
+    (values,) = rows(url, f"SELECT {', '.join(fresh)} FROM studies")
+    assert dict(zip(fresh, values, strict=True)) == dict.fromkeys(fresh) | NEW_COLUMNS
+    assert all(rows(url, f"SELECT count(*) FROM {table}") == [(0,)] for table in NEW_IN[version]["tables"])
+    assert [each.check for each in examine(url) if each.faults] == []
+    if url.startswith("sqlite"):
+        assert shape(parse(url).database) == shape(half)
 
 
 def test_the_views_work_after_an_upgrade(old, half):
     """Every stable view and the study's own typed one answer as in a database of this version."""
-    path, _ = old
-    Database(f"sqlite:///{path}", older=True).upgrade()
+    url, _ = old
+    upgraded(url)
     for name in (*STABLE_VIEWS, "crew_trials"):
         query = f"SELECT * FROM {name} ORDER BY 1, 2, 3"
-        assert rows(path, query) == rows(half, query)
-    assert rows(path, "SELECT typeof(x), count(*) FROM crew_trials") == [("real", len(content(path)["trials"]))]
+        assert rows(url, query) == rows(half, query)
 
 
 def test_a_search_goes_on_after_an_upgrade(old, tmp_path):
     """Begun in the old database and finished after the upgrade, it is bit for bit the search that knew no upgrade."""
-    path, _ = old
-    Database(f"sqlite:///{path}", older=True).upgrade()
-    study = hpo.load_study("crew", storage=path, objective=Falling)
+    url, _ = old
+    upgraded(url)
+    study = hpo.load_study("crew", storage=url, objective=Falling)
     begun = len(study.trials)
     study.optimize(budget=1000)
     searched(tmp_path / "whole.db", budget=1000)
     assert begun < len(study.trials) == 18
-    assert evidence(path) == evidence(tmp_path / "whole.db")
+    assert evidence(url) == evidence(tmp_path / "whole.db")
     assert study.confirm(2, 3)[0].mean is not None
+    study.database.close()
 
 
 def test_an_upgrade_that_fails_changes_nothing(old, monkeypatch):
     """Whatever goes wrong on the way, the database is as it was before, and can be upgraded afterwards."""
-    path, version = old
-    before = content(path)
+    url, version = old
+    before = kept_in(url, version)
     monkeypatch.setitem(STABLE_VIEWS, "leaderboard", "no SQL")
-    database = Database(f"sqlite:///{path}", older=True)
     with pytest.raises(StorageError, match="syntax error"):
-        database.upgrade()
-    assert content(path) == before
+        upgraded(url)
+    assert (kept_in(url, version), version_in(url)) == (before, [(version,)])
     monkeypatch.undo()
-    assert database.upgrade() == version
-    database.close()
+    assert upgraded(url) == version
+
+
+def writing(url):
+    """Whether somebody is in the middle of writing: on PostgreSQL, held up by a lock."""
+    if not url.startswith("sqlite"):
+        return rows(url, "SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0] > 0
+    with closing(sqlite3.connect(parse(url).database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        return False
+
+
+def test_an_upgrade_that_is_killed_changes_nothing(old):
+    """SIGKILL in the middle of an upgrade: the database is the old one, whole, and can be upgraded afterwards."""
+    url, version = old
+    before = kept_in(url, version)
+    reader = None
+    if not url.startswith("sqlite"):  # the upgrade has begun when it waits for this reader
+        reader = psycopg.connect(url)
+        reader.execute("SELECT * FROM trials")
+    process = subprocess.Popen([sys.executable, "-c", UPGRADE, url], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while not writing(url):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    if reader is not None:
+        reader.close()
+    assert (kept_in(url, version), version_in(url)) == (before, [(version,)])
+    assert upgraded(url) == version
+
+
+def test_two_upgrades_at_once(old):
+    """Of two upgrades side by side one does the work, and both succeed."""
+    url, version = old
+    before, columns = kept_in(url, version)
+    line = [sys.executable, "-m", "hpo", "db", "upgrade", "--storage", url]
+    crew = [subprocess.Popen(line, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=60)[1] for process in crew]
+    assert [process.returncode for process in crew] == [0, 0], said
+    assert any(f"upgraded from schema {version}" in line for line in said)
+    assert {table: ask(url, table, columns[table]) for table in before} == before
+    assert version_in(url) == [(SCHEMA,)]
+
+
+@pytest.fixture
+def at_work(any_url, tmp_path):
+    """A database with a process that searches in it, and that process."""
+    study = hpo.create_study("crew", storage=any_url, space=SPACE, objective=Falling, n_trials=200, max_epochs=20)
+    study.database.close()
+    (tmp_path / "slow.py").write_text(SLOW)
+    place = environment(PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path)]))
+    process = subprocess.Popen([sys.executable, "-c", SEARCH, any_url], env=place, stderr=subprocess.PIPE, text=True)
+    wait_until(any_url, "SELECT count(*) FROM measurements", 3)
+    yield any_url, process
+    process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+def test_no_upgrade_while_somebody_works(at_work):
+    """While a worker is at work an upgrade is refused and changes nothing; the search goes on."""
+    url, process = at_work
+    change(url, f"UPDATE {VERSION_TABLE} SET version_num = '0002'")  # as if the worker were of that version
+    with pytest.raises(StorageError, match=r"workers are at work in .*, on 'crew': stop them first"):
+        upgraded(url)
+    assert version_in(url) == [("0002",)]
+    change(url, f"UPDATE {VERSION_TABLE} SET version_num = '{SCHEMA}'")
+    (so_far,) = rows(url, "SELECT count(*) FROM measurements")[0]
+    wait_until(url, "SELECT count(*) FROM measurements", so_far + 3)
+    assert process.poll() is None
+
+
+def test_a_worker_of_an_older_version_notices(at_work):
+    """Upgraded under a worker's feet, the database takes what it has measured; it ends, and says what to do."""
+    url, process = at_work
+    measured = content(url)["measurements"]
+    change(url, "ALTER TABLE trials ADD COLUMN novelty INTEGER NOT NULL DEFAULT 7")  # what a later version may do …
+    change(url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    change(url, "UPDATE studies SET edition = edition + 1")  # … and what every upgrade does
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode != 0
+    assert "schema 9999, which is newer than this program's" in said
+    assert "pip install --upgrade hpo" in said
+    change(url, "ALTER TABLE trials DROP COLUMN novelty") if not url.startswith("sqlite") else None
+    change(url, f"UPDATE {VERSION_TABLE} SET version_num = '{SCHEMA}'")
+    assert set(measured) <= set(content(url)["measurements"])
+    faults = [fault for each in examine(url) for fault in each.faults if each.check != "schema" and not fault.harmless]
+    assert faults == []
 
 
 def test_the_command(old, capsys, monkeypatch):
     """`hpo db upgrade` upgrades the database that --storage or HPO_STORAGE names, and says so; again, that there is nothing to do."""
-    path, version = old
-    monkeypatch.setenv("HPO_STORAGE", str(path))
+    url, version = old
+    monkeypatch.setenv("HPO_STORAGE", url)
     refused = command_here(capsys, "show", "crew")
     assert (refused.code, refused.out) == (2, "")
     (line,) = [part for part in refused.err.partition("upgrade it: hpo ")[2:] if part]
@@ -196,7 +335,7 @@ def test_what_cannot_be_upgraded(half, tmp_path, capsys, version, fragments):
     for fragment in fragments:
         assert fragment in said.err
     assert content(path) == before
-    assert rows(path, f"SELECT * FROM {VERSION_TABLE}") == [(version,)]
+    assert version_in(path) == [(version,)]
 
 
 def test_no_database_is_made_by_an_upgrade(tmp_path, capsys):
