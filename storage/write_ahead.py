@@ -27,6 +27,7 @@ class Log:
         """Make it the way in which the database is written; the file remembers."""
         driver: Any = connection.connection.dbapi_connection
         driver.execute("PRAGMA busy_timeout=0")
+        driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # counts for an empty file only: see `shrinking`
         take_turn(self._folder, lambda: driver.execute("PRAGMA journal_mode=WAL"))
 
     def shorten(self, connection: Connection) -> None:
