@@ -13,6 +13,8 @@ from storage.errors import StorageError
 File = tuple[int, int]
 """What tells a file from every other: its device and inode."""
 
+_MAGIC: Final = b"SQLite format 3\x00"
+
 _open_files: Final[Counter[File]] = Counter()  # by how many databases of this process
 _files: Final = threading.Lock()
 
@@ -78,12 +80,8 @@ def _check(path: Path, *, create: bool) -> None:
     if path.exists():
         if not path.is_file():
             raise StorageError(f"{path} is not a file; name a database file, such as hpo.db")
-        head = b""
         if not _open_files[_identity(path)]:
-            with path.open("rb") as file:
-                head = file.read(16)
-        if head and head != b"SQLite format 3\x00":
-            raise StorageError(f"{path} is not an SQLite database; name another file with --storage or HPO_STORAGE")
+            _check_content(path)
         if create and not os.access(path, os.W_OK):
             raise StorageError(f"{path} is read-only; make it writable or name another file with --storage")
         return
@@ -94,3 +92,38 @@ def _check(path: Path, *, create: bool) -> None:
     if not os.access(path.parent, os.W_OK):
         raise StorageError(f"the folder {path.parent} is read-only; name another place with --storage or HPO_STORAGE")
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # its owner's alone
+
+
+def _check_content(path: Path) -> None:
+    """Raise StorageError for a file of another kind, and for a database of which a part is missing."""
+    head = _head(path)
+    if head and not head.startswith(_MAGIC):
+        if any(head):
+            raise StorageError(f"{path} is not an SQLite database; name another file with --storage or HPO_STORAGE")
+        raise StorageError(
+            f"{path} is not an SQLite database, or one whose beginning has been overwritten with zeros: restore a copy "
+            "of it, or name another file with --storage or HPO_STORAGE"
+        )
+    # Twice: while another process empties its log into the file, the file is shorter than its beginning says.
+    if _missing(path) and (missing := _missing(path)):
+        raise StorageError(f"{path} is cut short: its last {missing:,} bytes are missing; restore a copy of it")
+
+
+def _missing(path: Path) -> int:
+    """Return how many bytes a database lacks at its end, by what its beginning says (sqlite.org/fileformat.html, 1.3).
+
+    One with a log beside it is another's business: SQLite mends it with what is there.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        return 0
+    head = _head(path)
+    page = int.from_bytes(head[16:18], "big")
+    page = 65536 if page == 1 else page
+    trusted = head[24:28] == head[92:96] and page.bit_count() == 1
+    return max(0, int.from_bytes(head[28:32], "big") * page - path.stat().st_size) if trusted else 0
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(100)
