@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from hpo.study import (
         load_study as load_study,
     )
+    from hpo.warm_start import warm_start as warm_start
     from network import Architecture as Architecture
     from network import ArchiveError as ArchiveError
     from network import Constant as Constant
@@ -266,6 +267,7 @@ _HOMES: Final = {
     "hpo.network_objective": "NetworkObjective",
     "hpo.objectives": "Objective",
     "hpo.study": "Study create_study delete_study load_study",
+    "hpo.warm_start": "warm_start",
     "network": (
         "Architecture ArchiveError Constant Convolution Cosine Epoch Exponential Fitted Member Plateau Schedule Starts "
         "Step Training TrainingData Warmup evaluate fit load_estimator multi_start predict"

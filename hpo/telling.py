@@ -46,6 +46,8 @@ class Teller:
     def began(self, decision: "DecisionRecord") -> str:
         """Tell how a trial came to be."""
         reason = _Reason(decision.reason)
+        if decision.reason.get("by") == "import":
+            return f"Its result was brought in from {reason.take('from')}."
         if "retry" in reason:
             return self._again(decision)
         what = f"Decision {decision.number} started it, to be trained up to epoch {decision.until_epoch}"

@@ -53,7 +53,7 @@ from strategies.stoppers.patience import Patience
 from strategies.stoppers.threshold import Threshold
 from strategies.strategy import Strategy, parse_strategy
 from strategies.tally import Tally, looks_back
-from strategies.trial import History, Params, State, Trial, Value
+from strategies.trial import ELSEWHERE, History, Params, State, Trial, Value
 from strategies.widening import widened, widened_to
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "AUTO",
     "CMAES",
     "DONE",
+    "ELSEWHERE",
     "PASHA",
     "RULES",
     "STRATEGIES",

@@ -42,6 +42,9 @@ class State(StrEnum):
         return self not in (State.RUNNING, State.PAUSED)
 
 
+ELSEWHERE: Final = -1
+"""The bracket and the rung of a trial whose results were brought in: it is in none of the scheduler's."""
+
 _NEVER_WIN: Final = (State.FAILED, State.DISCARDED)
 
 

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from strategies.base import DONE, WAIT, Decision, Loss, Reason, Resume, Start, Stop
-from strategies.trial import State
+from strategies.trial import ELSEWHERE, State
 
 if TYPE_CHECKING:
     from strategies.trial import History, Trial
@@ -106,7 +106,8 @@ def decide(history: "History", bracket: Callable[[int], Bracket]) -> Decision:
 
     Costs time in proportion to the open brackets and the newest, whatever the length of the history.
     """
-    newest = _around(len(history.trials) - 1, history.trials) if history.trials else ()
+    begun = len(history.trials) > 0 and history.trials[-1].bracket != ELSEWHERE
+    newest = _around(len(history.trials) - 1, history.trials) if begun else ()
     growing = history.may_start and len(newest) > 0 and _grows(newest, bracket(newest[0].bracket))
     for members in _open_brackets(history):
         shape = bracket(members[0].bracket)

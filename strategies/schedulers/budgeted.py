@@ -10,7 +10,7 @@ from strategies.errors import StrategyError
 from strategies.models.classes import check_known, size_parameter, sizes, spaced
 from strategies.models.model_selection import criterion
 from strategies.settings import require_integer, require_number
-from strategies.trial import State
+from strategies.trial import ELSEWHERE, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +101,7 @@ class Budgeted(Scheduler):
 
     def selected(self, trials: "Iterable[Trial]", classes: list[float]) -> Selected | None:
         """Return the choice among trials whose brackets are indices of `classes`; None when no trial has a value."""
-        tried = list(trials)
+        tried = [trial for trial in trials if trial.bracket != ELSEWHERE]
         counts = Counter(trial.bracket for trial in tried)
         best: Selected | None = None
         for trial in sorted(tried, key=lambda trial: (trial.bracket, trial.value, trial.number)):

@@ -1,0 +1,173 @@
+"""Results in a CSV file: a column for each hyperparameter, and one for the value.
+
+    learning_rate,hidden,optimizer,value,state
+    0.01,64,adam,0.93,complete
+
+Hyperparameters may be called `params_<name>`, as in tables that hpo trials and Optuna write; then other columns do not
+count. An empty cell is a hyperparameter that is not active. Instead of one value there may be a curve: `value_1`,
+`value_2` … `state` may be complete (as where there is none), stopped or failed; or Optuna's words for them.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+from hpo.errors import SettingError
+from hpo.warm_start import Findings, Found
+from strategies import Choice, Float, Int, Space, State
+from strategies.spelling import suggestion
+
+STATES: Final[Mapping[str, State | None]] = {
+    "": State.COMPLETE,
+    "complete": State.COMPLETE,
+    "stopped": State.STOPPED,
+    "pruned": State.STOPPED,
+    "failed": State.FAILED,
+    "fail": State.FAILED,
+    "running": None,
+    "waiting": None,
+    "paused": None,
+    "discarded": None,
+}
+"""What a cell may say of a trial's state; None: it is left out."""
+
+_BESIDE: Final = ("state", "number", "trial", "seconds", "train_seconds", "error")
+
+
+def read_csv_results(path: Path, space: Space, *, value: str = "value", ignore: Sequence[str] = ()) -> Findings:
+    """Return the results in a CSV file, for params of `space`; `value` is the column of values.
+
+    Raises SettingError naming the line for what cannot be read, and for columns that mean nothing.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, None)
+            if not header:
+                raise SettingError(f"{path} is empty: its first line names the columns")
+            columns = _columns(path, header, space, value, ignore)
+            results, skipped = [], 0
+            for cells in reader:
+                if not cells:
+                    continue
+                where = f"{path}, line {reader.line_num}"
+                if len(cells) != len(header):
+                    raise SettingError(f"{where}: it has {len(cells)} cells, and there are {len(header)} columns")
+                found = _row(where, f"line {reader.line_num}", cells, columns, space)
+                skipped += found is None
+                results.extend([] if found is None else [found])
+    except FileNotFoundError:
+        raise SettingError(f"there is no file {path}: give a CSV file, or one that hpo export wrote") from None
+    except OSError as error:
+        raise SettingError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+    except csv.Error as error:
+        raise SettingError(f"{path} is not CSV: {error}") from error
+    notes = [f"{skipped:,} trials that had not ended, or were discarded, are left out"] if skipped else []
+    return Findings(path.name, results, notes=notes)
+
+
+Columns = tuple[Mapping[int, str], Sequence[int], Mapping[str, int]]
+"""The hyperparameters by column, the columns of values, and the other columns that mean something."""
+
+
+def _columns(path: Path, header: Sequence[str], space: Space, value: str, ignore: Sequence[str]) -> Columns:
+    if twice := next((name for name in header if header.count(name) > 1), None):
+        raise SettingError(f"{path} has two columns {twice!r}: rename one")
+    prefixed = any(name.startswith("params_") for name in header)
+    params, curve, beside = {}, {}, {}
+    for place, name in enumerate(header):
+        plain = name.removeprefix("params_") if prefixed else name
+        number = name.removeprefix(f"{value}_")
+        if name in ignore:
+            continue
+        if plain in space.parameters and (not prefixed or name != plain):
+            params[place] = plain
+        elif name == value:
+            curve[0] = place
+        elif name.startswith(f"{value}_") and number.isascii() and number.isdigit() and 0 < len(number) <= 6:  # noqa: PLR2004
+            curve[int(number)] = place
+        elif name in _BESIDE:
+            beside[name] = place
+        elif not prefixed or name != plain:
+            raise SettingError(
+                f"{path}: the column {name!r} is no hyperparameter of the study.{suggestion(plain, space.parameters)} "
+                f"Rename it, or leave it out with --ignore {name!r}"
+            )
+    if len(curve) > 1:
+        curve.pop(0, None)
+    if not curve:
+        raise SettingError(f"{path} has no column {value!r}: name the one that holds the values with --value COLUMN")
+    if 0 not in curve and sorted(curve) != list(range(1, len(curve) + 1)):
+        raise SettingError(f"{path}: the columns {value}_1, {value}_2 … have a gap: each stands for one epoch")
+    return params, [curve[epoch] for epoch in sorted(curve)], beside
+
+
+def _row(where: str, place: str, cells: Sequence[str], columns: Columns, space: Space) -> Found | None:
+    """Return what a line tells; None of a trial that is left out."""
+    params, curve, beside = columns
+    told = {name: cells[at].strip() for name, at in beside.items()}
+    word = told.get("state", "").lower()
+    if word not in STATES:
+        raise SettingError(f"{where}: there is no state {word!r:.60}: use complete, stopped or failed")
+    state = STATES[word]
+    if state is None:
+        return None
+    values = _values(where, [cells[at] for at in curve])
+    if state is State.COMPLETE and not values:
+        state = State.FAILED
+    error = (told.get("error") or "no finite value was measured")[:1000] if state is State.FAILED else None
+    given = {name: _typed(space.parameters[name], cells[at]) for at, name in params.items() if cells[at]}
+    return Found(place, given, state, values, None, error, _seconds(told))
+
+
+def _values(where: str, cells: Sequence[str]) -> tuple[float, ...]:
+    """Return the values up to the first that is empty or not finite. Raises SettingError for text."""
+
+    def read() -> Iterator[float]:
+        for cell in cells:
+            try:
+                number = float(cell) if cell.strip() else float("nan")
+            except ValueError:
+                raise SettingError(f"{where}: the value {cell!r:.60} is no number") from None
+            if not isfinite(number):
+                return
+            yield number
+
+    return tuple(read())
+
+
+def _typed(domain: Float | Int | Choice, cell: str) -> Any:
+    """Return a cell as a value of the domain if it can be read as one, else as text."""
+    if isinstance(domain, Choice):
+        return next((each for each in domain.values if _spelled(each, cell)), cell)
+    try:
+        number = float(cell)
+        if isinstance(domain, Float):
+            return number
+        return int(number) if number.is_integer() else number
+    except (ValueError, OverflowError):
+        return cell
+
+
+def _spelled(value: Any, cell: str) -> bool:
+    """Tell whether a cell is one of the ways to write a value."""
+    if isinstance(value, bool) or value is None:
+        return cell.lower() == str(value).lower()
+    if isinstance(value, int | float):
+        try:
+            return float(cell) == value
+        except ValueError:
+            return False
+    return bool(cell == value)
+
+
+def _seconds(told: Mapping[str, str]) -> float:
+    try:
+        seconds = float(told.get("seconds") or told.get("train_seconds") or 0)
+    except ValueError:
+        return 0.0
+    return seconds if isfinite(seconds) and seconds >= 0 else 0.0
