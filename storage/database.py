@@ -156,7 +156,9 @@ class Database:
     def _check_schema(self, *, create: bool, older: bool) -> None:
         with self.read() as connection:
             version, names = _schema_of(connection)
-        if version is None and (foreign := names & {*tables.metadata.tables, *STABLE_VIEWS}):
+        if version is None and (
+            foreign := names & {*tables.metadata.tables, *STABLE_VIEWS[self.url.get_backend_name()]}
+        ):
             raise StorageError(
                 f"{self.shown_url} holds the tables of another program ({', '.join(sorted(foreign))}); "
                 "give this one a database of its own with --storage or HPO_STORAGE"

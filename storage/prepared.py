@@ -5,19 +5,16 @@ runs while a worker keeps the database to itself is kept short this way, and not
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from math import isfinite
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, CursorResult, Dialect
-from sqlalchemy.sql import visitors
 
+from storage.joining import ROWS, joined
 from strategies.spelling import storable
-
-_ROWS: Final = "rows_as_json"
 
 Values = Mapping[str, Any]
 Rows = CursorResult[*tuple[Any, ...]]
@@ -49,49 +46,16 @@ def run(connection: Connection, statement: sa.ClauseElement, values: Values | Se
         return connection.exec_driver_sql(prepared.text, prepared.bind(values))
     if dialect.name == "postgresql" and not any(isinstance(value, bytes) for value in values[0].values()):
         prepared = _prepare(joined(statement), dialect)
-        return connection.exec_driver_sql(prepared.text, prepared.bind({_ROWS: json.dumps(list(values))}))
+        return connection.exec_driver_sql(prepared.text, prepared.bind({ROWS: json.dumps(list(values))}))
     prepared = _prepare(statement, dialect)
     return connection.exec_driver_sql(prepared.text, [prepared.bind(row) for row in values])
 
 
-@cache
-def joined(statement: sa.ClauseElement) -> sa.ClauseElement:
-    """Return the statement that takes the values of many rows as one JSON parameter, for PostgreSQL."""
-    if isinstance(statement, sa.Insert):
-        return _inserted_together(statement)
-    types = {each.key: each.type for each in visitors.iterate(statement) if _is_open(each)}
-    written = statement._values or {} if isinstance(statement, sa.Update) else {}  # noqa: SLF001 - no public way to ask
-    columns: Any = statement.table.c if written else {}
-    types |= {value.key: columns[getattr(name, "key", name)].type for name, value in written.items() if _is_open(value)}
-    given = _given(types)
-    return visitors.replacement_traverse(
-        statement, {}, lambda element, **_: given[element.key] if _is_open(element) else None
-    )
-
-
-def _inserted_together(statement: sa.Insert) -> sa.Insert:
-    table: Any = statement.table
-    names = [getattr(column, "key", column) for column in statement._values]  # noqa: SLF001 - likewise
-    given = _given({name: table.c[name].type for name in names})
-    together = postgresql.insert(table).from_select(names, sa.select(*given.values()))
-    if statement._post_values_clause is None:  # noqa: SLF001 - likewise
-        return together
-    key = [column.name for column in table.primary_key]
-    written = {name: together.excluded[name] for name in names if name not in key}
-    return together.on_conflict_do_update(index_elements=key, set_=written)
-
-
-def _given(types: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns, by name, of a table of rows that come as one JSON parameter; JSON within it is text."""
-    is_json = {name: isinstance(kind, sa.JSON) for name, kind in types.items()}
-    columns = [sa.column(name, sa.Text() if is_json[name] else kind) for name, kind in types.items()]
-    source = sa.func.json_to_recordset(sa.bindparam(_ROWS, type_=sa.JSON()))
-    rows = source.table_valued(*columns, name="given").render_derived(with_types=True)
-    return {name: sa.cast(rows.c[name], sa.JSON()) if is_json[name] else rows.c[name] for name in types}
-
-
-def _is_open(element: Any) -> bool:
-    return isinstance(element, sa.BindParameter) and element.required
+def fetch(connection: Connection, statement: sa.ClauseElement, values: Values) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows that a statement answers as the driver gives them: for very many of them."""
+    with closing(run(connection, statement, values)) as result:
+        cursor: Any = result.cursor
+        yield from cursor
 
 
 def prepare_all(statements: Iterable[sa.ClauseElement], dialect: Dialect) -> None:

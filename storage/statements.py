@@ -3,7 +3,7 @@
 `:study` is a study's id, `:me` the worker, `:rev` the new revision.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -65,9 +65,7 @@ jobs_of_worker = _running.where(jobs.c.worker == _me)
 forget_worker = sa.delete(workers).where(workers.c.id == _me)
 release_job = sa.update(jobs).where(_job).values(state="ready", worker=None, lease_until=None)
 pause_trial = sa.update(trials).where(_trial).values(state="paused")
-count_attempt = (
-    sa.update(trials).where(_trial).values(attempts=trials.c.attempts + 1).returning(trials.c.attempts)
-)
+count_attempt = sa.update(trials).where(_trial).values(attempts=trials.c.attempts + 1).returning(trials.c.attempts)
 retries = sa.select(studies.c.retries).where(studies.c.id == _id)
 
 ready_jobs = (
@@ -112,7 +110,7 @@ stop_trial = (
     )
 )
 
-_reached = {
+_reached: dict[str, Any] = {
     "epochs": sa.bindparam("now_epochs"),
     "value": sa.bindparam("best"),
     "best_epoch": sa.bindparam("at_epoch"),
@@ -131,7 +129,7 @@ close_job = (
         revision=sa.bindparam("rev"),
     )
 )
-_left = {
+_left: dict[str, Any] = {
     "state": sa.bindparam("result"),
     "finished_at": sa.bindparam("finished"),
     "stop_reason": sa.bindparam("reason"),
@@ -210,7 +208,7 @@ jobs_since = (
     .order_by(jobs.c.number)
 )
 all_curves = (
-    sa.select(measurements.c.trial, measurements.c.epoch, measurements.c.value)
+    sa.select(measurements.c.trial, measurements.c.value)
     .where(measurements.c.study_id == _id)
     .order_by(measurements.c.trial, measurements.c.epoch)
 )

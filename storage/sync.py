@@ -4,15 +4,20 @@ Two kinds with one interface: a copy of the whole ledger, kept equal to the data
 and for strategies that do not look back a tally, counted anew. What a worker writes itself it enters itself.
 """
 
+import gc
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from operator import neg
+from typing import Any, Final
 
+import numpy as np
 from sqlalchemy.engine import Connection, Row
 
 from storage import statements
-from storage.prepared import from_json, run
+from storage.prepared import fetch, from_json, run
 from storage.studies import StudyRecord, StudySpec
 from storage.work import Claim
 from strategies import (
@@ -29,6 +34,8 @@ from strategies import (
     Trial,
     looks_back,
 )
+
+_STATES: Final = {state.value: state for state in State}  # quicker than State(...) for very many
 
 
 def knowledge_of(study: StudyRecord) -> "Knowledge":
@@ -140,29 +147,34 @@ class LedgerCopy(Knowledge):
         )
 
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
+        self._ledger.targets = targets
+        if self.revision < 0:
+            with _no_garbage_collected():
+                self._read(connection)
+        elif self.revision != revision:
+            self._read(connection)
+
+    def _read(self, connection: Connection) -> None:
+        """Read what has changed since the revision that is known."""
         ledger = self._ledger
-        ledger.targets = targets
-        if self.revision == revision:
-            return
         since = {"study": self._id, "known": self.revision}
-        moved = run(connection, statements.trials_since, since).all()
-        for trial in moved:
-            if trial.number >= ledger.n_trials:
-                ledger.start(trial.number, from_json(trial.params), trial.bracket, trial.parent)
-        changed = run(connection, statements.jobs_since, since).all()
+        moved = list(fetch(connection, statements.trials_since, since))
+        for number, params, _, bracket, parent in moved:
+            if number >= ledger.n_trials:
+                ledger.start(number, from_json(params), bracket, parent)
+        changed = [(Job(*row[:7]), *row[7:]) for row in fetch(connection, statements.jobs_since, since)]
         everything = self.revision < 0
-        curves = _read_curves(connection, self._id, None if everything else [j.trial for j in changed if j.outcome])
-        for job in changed:
+        ended = None if everything else [job.trial for job, outcome, _ in changed if outcome]
+        curves = _read_curves(connection, self._id, ended)
+        for job, outcome, end in changed:
             if job.number >= ledger.n_jobs:
-                ledger.open_job(Job(*job[:7]))
-            if job.outcome and job.number in ledger.pending:
-                curve = curves[job.trial][: job.end_epoch]
-                ledger.close_job(job.number, State(job.outcome), _lower(self._spec, curve))
+                ledger.open_job(job)
+            if outcome and job.number in ledger.pending:
+                ledger.close_job(job.number, _STATES[outcome], _lower(self._spec, curves[job.trial][:end]))
         at_work = {job.trial for job in ledger.pending.values()}
-        for trial in moved:
-            state = State(trial.state)
-            if trial.number not in at_work and state is not ledger.trial(trial.number).state:
-                ledger.move_trial(trial.number, state)
+        for number, _, state, _, _ in moved:
+            if number not in at_work and _STATES[state] is not ledger.trial(number).state:
+                ledger.move_trial(number, _STATES[state])
 
     def close(self, claim: Claim, outcome: State, curve: Iterable[float]) -> None:
         self._ledger.close_job(claim.job.number, outcome, _lower(self._spec, curve))
@@ -257,17 +269,33 @@ class TallyCopy(Knowledge):
         return self._tally.n_pending > 0
 
 
+@contextmanager
+def _no_garbage_collected() -> Iterator[None]:
+    """Within: what is made is not looked through again and again, as all of it stays: that halves the time."""
+    resting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if resting:
+            gc.enable()
+
+
 def _read_curves(connection: Connection, study_id: int, chosen: Sequence[int] | None) -> dict[int, list[float]]:
     """Return the curves of the chosen trials (None: of all), in the study's direction."""
     curves: dict[int, list[float]] = defaultdict(list)
     if chosen is None:
-        for trial, _, value in run(connection, statements.all_curves, {"study": study_id}):
-            curves[trial].append(value)
+        rows = fetch(connection, statements.all_curves, {"study": study_id})
+        table = np.fromiter(chain.from_iterable(rows), float).reshape(-1, 2)  # millions of them, in little memory
+        starts = np.flatnonzero(np.diff(table[:, 0], prepend=-1))
+        for part in np.split(table, starts[1:]) if len(table) else ():
+            curves[int(part[0, 0])] = part[:, 1].tolist()
     for trial in chosen or ():
-        rows = run(connection, statements.curve_of, {"study": study_id, "trial": trial})
-        curves[trial] = [row.value for row in rows]
+        curves[trial] = [
+            value for (value,) in fetch(connection, statements.curve_of, {"study": study_id, "trial": trial})
+        ]
     return curves
 
 
 def _lower(spec: StudySpec, curve: Iterable[float]) -> tuple[float, ...]:
-    return tuple(spec.sign * value for value in curve)
+    return tuple(map(neg, curve) if spec.sign < 0 else curve)

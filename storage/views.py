@@ -1,6 +1,6 @@
 """Views for people: stable names, typed columns, one row a trial.
 
-- `leaderboard`, `learning_curves`, `decisions`, `confirmed`: every study's, made with the schema (see `STABLE_VIEWS`).
+- `leaderboard`, `best_by_choice`, `learning_curves`, `decisions`, `confirmed`: every study's, made with the schema.
 - one view a study, `<study>_trials`: one row a trial, one typed, decoded column a hyperparameter.
 
 Names are the same on every database: PostgreSQL cuts identifiers at 63 bytes, SQLite takes names for equal that differ
@@ -15,17 +15,47 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from storage.tables import USABLE
 from strategies import Choice, Float, Int, Space
 
-STABLE_VIEWS: Final = {
-    "leaderboard": """
+_SHOWN: Final = 1000
+"""Trials of each study on the leaderboard: read off the top of an index, however many there are."""
+
+
+def _value_at(place: int, order: str) -> str:
+    """Return what answers the value at a place of study s's ranking in ascending or descending order."""
+    return (
+        f"(SELECT b.value FROM trials b WHERE b.study_id = s.id AND {_usable('b')} "
+        f"ORDER BY b.value {order} LIMIT 1 OFFSET {place})"
+    )
+
+
+def _usable(trial: str) -> str:
+    """Return the condition of the index of ranked trials, for a table by another name."""
+    return USABLE.replace("value", f"{trial}.value").replace("state", f"{trial}.state")
+
+
+def _best_with(is_choice: str) -> str:
+    """Return what answers the number of the best trial of study s for which a condition on t holds."""
+    best = f"SELECT t.number FROM trials t WHERE t.study_id = s.id AND {_usable('t')} AND {is_choice} ORDER BY t.value"
+    return f"CASE s.direction WHEN 'maximize' THEN ({best} DESC LIMIT 1) ELSE ({best} ASC LIMIT 1) END"
+
+
+_ON_EVERY_DATABASE: Final = {
+    # CROSS JOIN: so that SQLite begins with the studies; by name: so that a condition on it passes the ranking
+    "leaderboard": f"""
         SELECT s.name AS study,
-               RANK() OVER (PARTITION BY s.id
+               RANK() OVER (PARTITION BY s.name
                             ORDER BY CASE s.direction WHEN 'maximize' THEN -t.value ELSE t.value END) AS "rank",
                t.number AS trial, t.value AS value, s.metric AS metric, t.best_epoch AS best_epoch, t.epochs AS epochs,
                t.state AS state, t.params AS params, t.train_seconds AS train_seconds
-        FROM trials t JOIN studies s ON s.id = t.study_id
-        WHERE t.value IS NOT NULL AND t.state NOT IN ('failed', 'discarded')
+        FROM studies s CROSS JOIN trials t
+        WHERE t.study_id = s.id AND {_usable("t")}
+        AND t.value >= CASE s.direction WHEN 'maximize' THEN COALESCE({_value_at(_SHOWN - 1, "DESC")},
+                                                                      {_value_at(0, "ASC")})
+                       ELSE {_value_at(0, "ASC")} END
+        AND t.value <= CASE s.direction WHEN 'maximize' THEN {_value_at(0, "DESC")}
+                       ELSE COALESCE({_value_at(_SHOWN - 1, "ASC")}, {_value_at(0, "DESC")}) END
     """,
     "learning_curves": """
         SELECT s.name AS study, m.trial AS trial, m.epoch AS epoch, m.value AS value, s.metric AS metric,
@@ -47,6 +77,40 @@ STABLE_VIEWS: Final = {
         FROM jobs j JOIN studies s ON s.id = j.study_id
     """,
 }
+
+_CHOICES: Final = {
+    "sqlite": f"""
+        SELECT s.id AS study_id, s.name AS study, s.metric AS metric, h.key AS hyperparameter,
+               CASE c.type WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(c.value AS TEXT) END AS choice,
+               {
+        _best_with(
+            "EXISTS (SELECT 1 FROM json_each(t.params) p "
+            "WHERE p.key = h.key AND p.type = c.type AND p.value IS c.value)"
+        )
+    } AS trial
+        FROM studies s CROSS JOIN json_each(s.space) h CROSS JOIN json_each(h.value, '$.values') c
+    """,
+    "postgresql": f"""
+        SELECT s.id AS study_id, s.name AS study, s.metric AS metric, h.key AS hyperparameter,
+               c.value #>> '{{}}' AS choice,
+               {_best_with("(t.params -> h.key)::text = c.value::text")} AS trial
+        FROM studies s CROSS JOIN LATERAL json_each(s.space) h CROSS JOIN LATERAL
+             json_array_elements(CASE WHEN h.value -> 'values' IS NULL THEN '[]' ELSE h.value -> 'values' END) c
+    """,
+}
+
+
+_BEST_BY_CHOICE: Final = """
+        SELECT b.study AS study, b.hyperparameter AS hyperparameter, b.choice AS choice, t.value AS value,
+               b.trial AS trial, b.metric AS metric
+        FROM ({}) b LEFT JOIN trials t ON t.study_id = b.study_id AND t.number = b.trial
+    """
+
+STABLE_VIEWS: Final = {
+    dialect: _ON_EVERY_DATABASE | {"best_by_choice": _BEST_BY_CHOICE.format(choices)}
+    for dialect, choices in _CHOICES.items()
+}
+"""By database, the views over all studies: their names and what they show."""
 
 _TRIAL_COLUMNS: Final = (
     "number", "state", "value", "epochs", "best_epoch", "bracket", "rung", "parent", "seed", "stop_reason", "error",

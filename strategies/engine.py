@@ -104,7 +104,7 @@ class Ledger:
         self._epochs += job.epochs
         trial = self._trials[job.trial]
         curve = trial.curve[: job.from_epoch]
-        self._put(replace(trial, state=State.RUNNING, curve=curve, bracket=job.bracket, rung=job.rung))
+        self._put(Trial(job.trial, trial.params, State.RUNNING, curve, job.bracket, job.rung, trial.parent))
 
     def close_job(self, number: int, outcome: State, curve: tuple[float, ...]) -> None:
         """Enter a job's end: the state it left its trial in, and the trial's whole curve so far."""
@@ -115,7 +115,8 @@ class Ledger:
         self._epochs += ended.epochs
         while self._finished_prefix < len(self._jobs) and self._finished_prefix not in self._pending:
             self._finished_prefix += 1
-        self._put(replace(self._trials[job.trial], state=outcome, curve=curve))
+        trial = self._trials[job.trial]
+        self._put(Trial(job.trial, trial.params, outcome, curve, trial.bracket, trial.rung, trial.parent))
 
     def move_trial(self, number: int, state: State) -> None:
         """Enter a state that no job brought about: a scheduler stopped the trial, or a person changed it.

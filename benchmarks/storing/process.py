@@ -1,4 +1,6 @@
-"""One of many processes that search at once: `python -m benchmarks.storing.process ours|optuna URL FOLDER NAME SECONDS`.
+"""One of many processes that search at once.
+
+    python -m benchmarks.storing.process ours|optuna URL FOLDER NAME SECONDS
 
 It says when it is ready, waits until all are, and searches for so many seconds. What it prints is JSON.
 """

@@ -28,6 +28,6 @@ def upgrade(connection: Connection) -> None:
     with _one_at_a_time:
         command.upgrade(config, "head")
     connection.execute(sa.update(studies).values(edition=studies.c.edition + 1))
-    for name, body in STABLE_VIEWS.items():
+    for name, body in STABLE_VIEWS[connection.dialect.name].items():
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {body}")

@@ -73,12 +73,27 @@ class Standings:
     def update(self, trials: "Sequence[Trial]") -> None:
         """Make these the trials whose standings are told."""
         now = list(trials)
+        if not self._trials:
+            self._enter_all(now)
+            return
         for number, before, after in _differences(self._trials, now):
             self._move(before, after)
             self._rank(number, self._values(before), self._values(after))
             if before and after and after.curve[: before.epochs] != before.curve:
                 self.drawn.clear()  # the same values at the rungs perhaps, but another curve
         self._trials = now
+
+    def _enter_all(self, trials: "list[Trial]") -> None:
+        """Enter trials where there were none: a long history is sorted once."""
+        for trial in trials:
+            self._move(None, trial)
+            for rung, value in enumerate(self._values(trial)):
+                if value is not None:
+                    self.rankings[rung].append((value, trial.number))
+        for ranking in self.rankings:
+            ranking.sort()
+        self.drawn.clear()
+        self._trials = trials
 
     def _move(self, before: "Trial | None", after: "Trial | None") -> None:
         """Correct where a trial may be acted upon."""
