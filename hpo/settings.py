@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, isnan
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from storage.studies import Direction, JobOrder, StudySpec
 from strategies import AUTO, Circumstances, Params, Space, Strategy, Targets, choose, parse_strategy
 from strategies.registry import name_of
 from strategies.spelling import is_storable, suggestion
+
+_MANY: Final = 2**31  # what a column of the database can hold
 
 MANY_EPOCHS = 3
 """From so many epochs on, what one costs does not decide on a strategy, unless the time is bounded."""
@@ -35,6 +37,8 @@ def specify(
     budget: int | None,
     timeout: float | None,
     tolerance: float | None,
+    trial_timeout: float | None,
+    retries: int,
     guesses: Iterable[Mapping[str, object]],
     parallelism: int | None,
     order: JobOrder,
@@ -83,7 +87,7 @@ def specify(
         epochs,
         checked_count("n_trials", n_trials),
         checked_count("budget", budget),
-        _checked_tolerance(tolerance),
+        checked_tolerance(tolerance),
         tuple(completed_guess(space, guess, seed, place) for place, guess in enumerate(guesses)),
     )
     spec = StudySpec(
@@ -98,6 +102,8 @@ def specify(
         parallelism=checked_count("parallelism", parallelism),
         job_order=order,
         chosen=why,
+        trial_timeout=checked_timeout(trial_timeout, "trial_timeout"),
+        retries=checked_retries(retries),
     )
     return spec, tuned
 
@@ -181,7 +187,8 @@ def completed_guess(space: Space, guess: Mapping[str, object], seed: int, place:
     return point
 
 
-def _checked_tolerance(tolerance: object) -> float | None:
+def checked_tolerance(tolerance: object) -> float | None:
+    """Return a tolerance, if there is one. Raises SettingError unless it is a number above 0."""
     if tolerance is None:
         return None
     if isinstance(tolerance, bool) or not isinstance(tolerance, Real) or not 0 < float(tolerance) < inf:
@@ -204,13 +211,29 @@ def checked_count(what: str, number: int | None) -> int | None:
     return int(number)
 
 
-def checked_timeout(seconds: object) -> float | None:
+def checked_timeout(seconds: object, what: str = "timeout") -> float | None:
     """Return a number of seconds, if there is one. Raises SettingError unless it is above 0."""
     if seconds is None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, Real) or isnan(seconds) or seconds <= 0:
-        raise SettingError(f"timeout={seconds!r}: give a number of seconds above 0")
+        raise SettingError(f"{what}={seconds!r}: give a number of seconds above 0")
     return float(seconds)
+
+
+def checked_retries(retries: object) -> int:
+    """Return how often a trial is tried again. Raises SettingError unless it is a whole number, 0 or more."""
+    if not _is_whole(retries) or not 0 <= int(retries) < _MANY:
+        raise SettingError(f"retries={retries!r}: give a whole number, 0 for never")
+    return int(retries)
+
+
+def check_backend(backend: str | None, trial_timeout: float | None) -> None:
+    """Raise SettingError where trials cannot be ended for training too long: they have no process of ours."""
+    if trial_timeout is not None and backend not in (None, "loky"):
+        raise SettingError(
+            f"backend={backend!r}: a trial that trains longer than its trial_timeout is ended with its process, which "
+            "only the workers of backend='loky' have of their own; use that, or a study without a trial_timeout"
+        )
 
 
 def checked_workers(n_jobs: int) -> int:
@@ -224,5 +247,5 @@ def checked_workers(n_jobs: int) -> int:
     return max(int(cpu_count() + 1 + n_jobs), 1)
 
 
-def _is_whole(number: object) -> bool:
+def _is_whole(number: object) -> TypeGuard[int]:
     return isinstance(number, Integral) and not isinstance(number, bool)

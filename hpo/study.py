@@ -13,7 +13,17 @@ from hpo.asking import AskedTrial, Asking
 from hpo.errors import ObjectiveError, SettingError, StorageError, StudyExists
 from hpo.launch import Launch, Watcher, run_here, run_workers
 from hpo.objectives import Beginning, Objective
-from hpo.settings import check_fit, checked_count, checked_timeout, checked_workers, completed_guess, specify
+from hpo.settings import (
+    check_backend,
+    check_fit,
+    checked_count,
+    checked_retries,
+    checked_timeout,
+    checked_tolerance,
+    checked_workers,
+    completed_guess,
+    specify,
+)
 from hpo.sources import as_objective, find_objective, has_changed
 from hpo.surgery import Wider, checked_name, checked_reason, checked_trials, extended, let_go_on
 from storage.database import Database
@@ -43,6 +53,9 @@ if TYPE_CHECKING:
     from hpo.model import Model
 
 DEFAULT_STORAGE: Final = "sqlite:///hpo.db"
+
+RETRIES: Final = 2
+"""How often a trial that takes its worker with it is tried again, where nothing else is said."""
 
 _IN_STACKS: Final = 16
 """The parallelism of a study whose trials train as stacks, where nothing else is said: few workers, wide stacks."""
@@ -133,8 +146,9 @@ class Study:
         this call in seconds, `budget` the study's epochs in all. What is None stays as it was. `backend` is one of
         joblib's: "loky" (processes, the default), "threading" …. A `watcher` looks on. A Ctrl-C lets the running
         epochs finish, saves, and raises KeyboardInterrupt; the search goes on with the next call, here or with
-        `hpo resume`.
+        `hpo resume`. In a study with a `trial_timeout` a single worker, too, is a process, which can be ended.
         """
+        check_backend(backend, self.spec.trial_timeout)
         n_jobs = checked_workers(n_jobs)
         n_trials, budget = checked_count("n_trials", n_trials), checked_count("budget", budget)
         timeout = checked_timeout(timeout)
@@ -142,7 +156,7 @@ class Study:
         self._check_bounded(n_trials, budget, timeout)
         stacked = objective.stack > 1
         self._extend(n_trials=n_trials, budget=budget, parallelism=max(n_jobs, _IN_STACKS) if stacked else n_jobs)
-        here = n_jobs == 1 and backend is None and watcher is None
+        here = n_jobs == 1 and backend is None and watcher is None and self.spec.trial_timeout is None
         launch = Launch(self._database.given_url, self.name, objective, n_jobs, backend or "loky", timeout)
         try:
             if here:
@@ -175,6 +189,21 @@ class Study:
         finite = isinstance(self.spec.strategy.searcher, Grid)
         if not finite and all(bound is None for bound in (*bounds, targets.n_trials, targets.budget)):
             raise SettingError("nothing bounds this search: give n_trials, a budget of epochs, or a timeout")
+
+    def amend(
+        self, *, tolerance: float | None = None, trial_timeout: float | None = None, retries: int | None = None
+    ) -> None:
+        """Set anew when the study ends by itself, and what a trial may cost; what is None stays as it was.
+
+        Workers heed `tolerance` and `retries` at once, and a `trial_timeout` from the next call of `optimize` on.
+        """
+        self._record = extend_study(
+            self._database,
+            self._record,
+            tolerance=checked_tolerance(tolerance),
+            trial_timeout=checked_timeout(trial_timeout, "trial_timeout"),
+            retries=None if retries is None else checked_retries(retries),
+        )
 
     def enqueue(self, params: Mapping[str, object]) -> None:
         """Let a point be tried before any that the strategy proposes; what `params` leaves open is drawn.
@@ -414,6 +443,8 @@ def create_study(
     budget: int | None = None,
     timeout: float | None = None,
     tolerance: float | None = None,
+    trial_timeout: float | None = None,
+    retries: int = RETRIES,
     guesses: Iterable[Mapping[str, object]] = (),
     parallelism: int | None = None,
     order: JobOrder = "reproducible",
@@ -426,6 +457,8 @@ def create_study(
     unset, or "auto", it is what the circumstances ask for: see `hpo strategies`, and `Study.spec.chosen` for why.
     `timeout`, the seconds that the search is going to have, is one of these circumstances and bounds nothing; a call of
     `optimize` has a bound of its own. `max_epochs` is the most a trial may train.
+    A trial that takes its worker with it, crashed or out of memory, is tried again up to `retries` times; one that
+    trains for more than `trial_timeout` seconds without a pause fails at once.
     `guesses` are tried first; what one leaves open is drawn. With a `tolerance` the study ends by itself when going on
     can be expected to improve its best value by less. `parallelism` fixes the lag of adaptive strategies; unset, it
     becomes the first number of workers, or 16 for networks, which train as stacks.
@@ -446,6 +479,8 @@ def create_study(
         budget=budget,
         timeout=timeout,
         tolerance=tolerance,
+        trial_timeout=trial_timeout,
+        retries=retries,
         guesses=guesses,
         parallelism=parallelism,
         order=order,

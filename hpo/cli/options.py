@@ -77,6 +77,24 @@ Tolerance = Annotated[
         show_default=False,
     ),
 ]
+TrialTimeout = Annotated[
+    str | None,
+    typer.Option(
+        "--trial-timeout",
+        metavar="TIME",
+        help="A trial that trains longer without a pause fails, its process is ended: 90s, 10m (default: never).",
+        show_default=False,
+    ),
+]
+Retries = Annotated[
+    int | None,
+    typer.Option(
+        "--retries",
+        metavar="K",
+        help="How often a trial that crashed its worker is tried again (a new study: 2).",
+        show_default=False,
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", metavar="J", help="Workers side by side (default: one a core).", show_default=False),

@@ -12,10 +12,13 @@ from hpo.cli.options import (
     Formatted,
     Jobs,
     OnBackend,
+    Retries,
     Storage,
     StudyName,
     Timeout,
+    Tolerance,
     TrialsToReach,
+    TrialTimeout,
 )
 from hpo.cli.studies import bound_reached, interruptible, local_time, next_command, opened
 
@@ -29,6 +32,9 @@ def resume(
     trials: TrialsToReach = None,
     budget: Budget = None,
     timeout: Timeout = None,
+    tolerance: Tolerance = None,
+    trial_timeout: TrialTimeout = None,
+    retries: Retries = None,
     jobs: Jobs = None,
     backend: OnBackend = None,
     confirm: Confirm = None,
@@ -38,7 +44,9 @@ def resume(
     """Go on with a study.
 
     Starts from where it stands; or joins it, with more workers, while it runs. --trials is the total to reach.
+    What --tolerance, --trial-timeout and --retries say is kept with the study.
     """
+    from hpo.cli.durations import parse_duration
     from hpo.cli.search import Limits, search
     from hpo.settings import check_backend
     from storage.studies import CLOSED, COMPLETE
@@ -55,6 +63,9 @@ def resume(
                 f"warning: {shown} is another file than when the study began: old and new values may differ",
                 style="yellow",
             )
+        seconds = None if trial_timeout is None else parse_duration(trial_timeout)
+        check_backend(limits.backend, seconds)
+        study.amend(tolerance=tolerance, trial_timeout=seconds, retries=retries)
         targets = study.spec.targets
         seen = study.overview()
         say(f"study {study.name}: {seen.trials:,} trials so far, seed {study.spec.seed}", style="bold")

@@ -15,10 +15,12 @@ from hpo.cli.options import (
     Formatted,
     Jobs,
     OnBackend,
+    Retries,
     Storage,
     Timeout,
     Tolerance,
     TrialsToReach,
+    TrialTimeout,
 )
 from hpo.cli.studies import interruptible
 
@@ -72,6 +74,8 @@ def run(
     budget: Budget = None,
     timeout: Timeout = None,
     tolerance: Tolerance = None,
+    trial_timeout: TrialTimeout = None,
+    retries: Retries = None,
     guess: Annotated[
         list[str] | None,
         typer.Option(
@@ -120,6 +124,8 @@ def run(
         budget=budget,
         timeout=timeout,
         tolerance=tolerance,
+        trial_timeout=trial_timeout,
+        retries=retries,
         guesses=tuple(map(parse_guess, guess or ())),
         confirm=confirm,
         jobs=jobs,
@@ -162,9 +168,12 @@ def made(settings: "RunSettings", *, name: str | None = None, suffix: str = "", 
     Raises an HpoError before anything is written when a setting is wrong.
     """
     from hpo.cli.durations import parse_duration
-    from hpo.study import create_study
+    from hpo.settings import check_backend
+    from hpo.study import RETRIES, create_study
     from strategies import Grid
 
+    trial_timeout = None if settings.trial_timeout is None else parse_duration(str(settings.trial_timeout))
+    check_backend(settings.backend, trial_timeout)
     objective, subject = _objective(settings)
     strategy = _strategy(settings.strategy)
     trials = settings.trials
@@ -184,6 +193,8 @@ def made(settings: "RunSettings", *, name: str | None = None, suffix: str = "", 
         budget=settings.budget,
         timeout=None if settings.timeout is None else parse_duration(str(settings.timeout)),
         tolerance=settings.tolerance,
+        trial_timeout=trial_timeout,
+        retries=RETRIES if settings.retries is None else settings.retries,
         guesses=settings.guesses,
         parallelism=settings.parallelism,
         order=settings.order or "reproducible",  # type: ignore[arg-type] # likewise

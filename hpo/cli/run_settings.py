@@ -14,7 +14,7 @@ from strategies import Space
 from strategies.spelling import nearest
 
 _LISTS: Final = ("target", "keep", "drop", "guesses")
-_NUMBERS: Final = ("trials", "max_epochs", "budget", "jobs", "seed", "parallelism")
+_NUMBERS: Final = ("trials", "max_epochs", "budget", "retries", "jobs", "seed", "parallelism")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class RunSettings:
     budget: int | None = None
     timeout: str | int | float | None = None
     tolerance: float | None = None
+    trial_timeout: str | int | float | None = None
+    retries: int | None = None
     guesses: tuple[Mapping[str, Any], ...] = ()
     confirm: bool | None = None
     jobs: int | None = None
@@ -122,7 +124,7 @@ def _wanted(name: str) -> tuple[type | UnionType, str]:
         return int | float, "a number"
     if name == "guesses":
         return dict, "a list of tables"
-    if name == "timeout":
+    if name in ("timeout", "trial_timeout"):
         return str | int | float, 'seconds, or text like "10m"'
     if name == "strategy":
         return str | dict, "text, or a table"

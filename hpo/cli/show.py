@@ -47,6 +47,9 @@ def _facts(study: "Study", seen: "Overview") -> dict[str, Any]:
         "n_trials": spec.targets.n_trials,
         "max_epochs": spec.targets.max_epochs,
         "budget": spec.targets.budget,
+        "tolerance": spec.targets.tolerance,
+        "trial_timeout": spec.trial_timeout,
+        "retries": spec.retries,
         "trials": {state.value: count for state, count in seen.states.items()},
         "epochs": seen.epochs,
         "train_seconds": seconds,
@@ -75,6 +78,7 @@ def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
         say(f"auto       {study.spec.chosen}", soft_wrap=True)
     say(f"trials     {seen.trials:,}{total}{f' ({states_in_words(seen)})' if seen.trials else ''}")
     say(f"epochs     {seen.epochs:,}{epochs}, at most {targets.max_epochs:,} a trial")
+    say(f"failures   {_policy(study)}")
     if seen.best is not None:
         say(f"best       {printable(study.spec.metric)} {shown(seen.best.value)} (trial {seen.best.number})")
         say(f"           {shown(seen.best.params)}")
@@ -89,6 +93,14 @@ def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
         say(f"by hand    changed {'once' if count == 1 else f'{count:,} times'}: {command}", soft_wrap=True)
     say(f"history    {facts['storage']}, view {facts['view']}")
     say(f"next       {_next(study, seen)}", soft_wrap=True)
+
+
+def _policy(study: "Study") -> str:
+    """Return what becomes of a trial that crashes or hangs, in words."""
+    retries, timeout = study.spec.retries, study.spec.trial_timeout
+    again = {0: "not tried again", 1: "tried again once"}.get(retries, f"tried again up to {retries} times")
+    limit = "no limit on its time" if timeout is None else f"at most {timeout:g} s of training at a time"
+    return f"a trial that crashes its worker is {again}; {limit}"
 
 
 def _rate(number: float) -> str:
