@@ -27,8 +27,12 @@ class Log:
         """Make it the way in which the database is written; the file remembers."""
         driver: Any = connection.connection.dbapi_connection
         driver.execute("PRAGMA busy_timeout=0")
-        driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # counts for an empty file only: see `shrinking`
+        if self._is_new():  # counts for an empty file only (see `shrinking`), and takes a lock on any
+            take_turn(self._folder, lambda: driver.execute("PRAGMA auto_vacuum=INCREMENTAL"))
         take_turn(self._folder, lambda: driver.execute("PRAGMA journal_mode=WAL"))
+
+    def _is_new(self) -> bool:
+        return not self._file.with_name(self._file.name.removesuffix("-wal")).stat().st_size
 
     def shorten(self, connection: Connection) -> None:
         """After a commit: empty the log if it has become long, unless somebody still reads from it."""
