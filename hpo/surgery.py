@@ -8,8 +8,9 @@ from hpo.errors import HpoError, SettingError
 from storage.database import Database
 from storage.steering import extend, reopen
 from storage.studies import PAUSED, STOPPED, StudyRecord, reload_study
-from strategies import Space, widened, widened_to
+from strategies import Space
 from strategies.spelling import is_storable
+from strategies.widening import widened, widened_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable

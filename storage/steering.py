@@ -18,7 +18,8 @@ from storage.tables import studies, trials, workers
 from storage.trail import Operation, operation
 from storage.views import create_view, free_view_name
 from storage.workers import STOP, list_dead
-from strategies import Space, State, widened_to
+from strategies import Space, State
+from strategies.widening import widened_to
 
 _ALIVE: Final = 30.0  # seconds since a worker elsewhere was last seen in which it may well be at work
 

@@ -7,7 +7,7 @@
 A job that a worker holds is closed under its hands: its later results are refused, as a sleeper's are (`worklist`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ from storage.trail import Operation, operation
 from strategies import State
 
 _Rows = Sequence[Row[Any]]
+_BATCH: Final = 1000
 _NOT_DONE: Final = sa.text("jobs.state <> 'done'")  # spelled as in the partial index
 
 
@@ -41,12 +42,12 @@ def retry_trials(database: Database, study: StudyRecord, numbers: Sequence[int] 
             name = change.study.name
             raise SurgeryError(f"the study {name!r} was stopped: let it go on first, with `hpo extend {name}`")
         chosen = _failed(change) if numbers is None else _chosen(change, numbers)
-        kept = set(change.connection.execute(_of(checkpoints, change, chosen, checkpoints.c.trial)).scalars())
+        kept = {row.trial for row in _of(change, chosen, checkpoints.c.study_id, checkpoints.c.trial)}
         if numbers is None:
             chosen = [trial for trial in chosen if trial.parent is None or trial.number in kept]
         for trial in chosen:
             _check_retry(trial, has_checkpoint=trial.number in kept)
-        last = {job.trial: job for job in change.connection.execute(_of(jobs, change, chosen).order_by(jobs.c.number))}
+        last = {job.trial: job for job in sorted(_of(change, chosen, *jobs.c), key=lambda job: job.number)}
         again = [
             _job_again(change, last[trial.number], number) for number, trial in enumerate(chosen, change.before_job)
         ]
@@ -126,15 +127,26 @@ def _chosen(change: Operation, numbers: Sequence[int]) -> _Rows:
     return found
 
 
-def _of(table: sa.Table, change: Operation, chosen: _Rows, *columns: sa.Column[Any]) -> sa.Select[Any]:
-    """Return a query for what a table has of some trials."""
-    numbers = [trial.number for trial in chosen]
-    return sa.select(*columns or table.c).where(table.c.study_id == change.study.id, table.c.trial.in_(numbers))
+def _of(change: Operation, chosen: _Rows, *columns: sa.Column[Any]) -> list[Row[Any]]:
+    """Return what a table has of some trials."""
+    table = columns[0].table
+    found: list[Row[Any]] = []
+    for numbers in _batches(chosen):
+        its = (table.c.study_id == change.study.id) & table.c.trial.in_(numbers)
+        found.extend(change.connection.execute(sa.select(*columns).where(its)))
+    return found
 
 
 def _update(change: Operation, chosen: _Rows, values: Mapping[str, Any]) -> None:
-    mine = (trials.c.study_id == change.study.id) & trials.c.number.in_([trial.number for trial in chosen])
-    change.connection.execute(sa.update(trials).where(mine).values(**values, revision=change.revision))
+    for numbers in _batches(chosen):
+        mine = (trials.c.study_id == change.study.id) & trials.c.number.in_(numbers)
+        change.connection.execute(sa.update(trials).where(mine).values(**values, revision=change.revision))
+
+
+def _batches(chosen: _Rows) -> Iterator[list[int]]:
+    """Yield the numbers of trials, as many at a time as a statement can name."""
+    for start in range(0, len(chosen), _BATCH):
+        yield [trial.number for trial in chosen[start : start + _BATCH]]
 
 
 def _check_retry(trial: Row[Any], *, has_checkpoint: bool) -> None:
@@ -163,7 +175,7 @@ def _job_again(change: Operation, failed: Row[Any], number: int) -> dict[str, An
 def _close_jobs(change: Operation, chosen: _Rows, outcome: State) -> None:
     """Close the jobs of these trials that have not ended, at the epochs that are on record."""
     epochs = {trial.number: trial.epochs for trial in chosen}
-    left = change.connection.execute(_of(jobs, change, chosen).where(_NOT_DONE)).all()
+    left = [job for job in _of(change, chosen, *jobs.c) if job.state != "done"]
     ends = {"study": change.study.id, "result": outcome, "now": change.now, "rev": change.revision}
     if left:
         rows = [ends | {"job": job.number, "end": epochs[job.trial]} for job in left]

@@ -54,7 +54,6 @@ from strategies.stoppers.threshold import Threshold
 from strategies.strategy import Strategy, parse_strategy
 from strategies.tally import Tally, looks_back
 from strategies.trial import ELSEWHERE, History, Params, State, Trial, Value
-from strategies.widening import widened, widened_to
 
 __all__ = [
     "ASHA",
@@ -137,6 +136,4 @@ __all__ = [
     "told",
     "trial_rng",
     "trial_seed",
-    "widened",
-    "widened_to",
 ]

@@ -61,6 +61,12 @@ def discard_some(database, study):
     discard_trials(database, study, sorted({trial.number for trial in best + open_}), "measured wrongly")
 
 
+def stop_some(database, study):
+    """The first two that are open, if any is."""
+    open_ = list_trials(database, study, states=(State.RUNNING, State.PAUSED))[:2]
+    stop_trials(database, study, [trial.number for trial in open_])
+
+
 def retry_all(database, study):
     """All that failed, as what was broken is mended."""
     assert retry_trials(database, study)
@@ -68,6 +74,7 @@ def retry_all(database, study):
 
 OPERATIONS = {
     "discard": discard_some,
+    "stop": stop_some,
     "retry": retry_all,
     "more trials": lambda database, study: extend(database, study, n_trials=12),
     "more epochs": lambda database, study: extend(database, study, max_epochs=8),
@@ -141,10 +148,6 @@ def read(knowledge, database, record):
     return portrait(knowledge._ledger)
 
 
-def stop_one(database, study):
-    stop_trials(database, study, [list_trials(database, study, states=(State.RUNNING, State.PAUSED))[0].number])
-
-
 @pytest.mark.parametrize("name", ["halving", "tpe+asha", "pbt"])
 def test_a_ledger_made_anew_is_the_one_that_was_kept(any_url, name):
     """Whoever saw every intervention as it came, and whoever reads the record afterwards, know the same to the last bit.
@@ -157,7 +160,7 @@ def test_a_ledger_made_anew_is_the_one_that_was_kept(any_url, name):
     done = []
     for operation in (
         None,
-        stop_one,
+        stop_some,
         None,
         discard_some,
         None,
