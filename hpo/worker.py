@@ -11,7 +11,7 @@ from hpo.objectives import Beginning, EpochResult, Objective, Session, failure
 from hpo.stopwatch import Stopwatch
 from storage.codec import encode
 from storage.database import Database
-from storage.errors import CheckpointError
+from storage.errors import CheckpointError, StorageError
 from storage.studies import StudyRecord, reload_study
 from storage.work import Claim, Measurement, Wanted
 from storage.workers import STOP, Worker, list_dead, register, retire
@@ -67,11 +67,11 @@ class WorkerLoop:
                         self._desk.leave()
                     raise
                 self._desk.leave()
-        except KeyboardInterrupt:  # no time to save: what it holds is given back as a dead worker's would be
-            self._worklist.exchange((), Wanted(jobs=0), [self._worker.id])
+        except BaseException:  # what could not be saved is given back together with its name, or not at all
+            with suppress(StorageError):
+                self._worklist.exchange((), Wanted(jobs=0), [self._worker.id])
             raise
-        finally:
-            retire(self._database, [self._worker.id])
+        retire(self._database, [self._worker.id])
 
     def _tick(self) -> None:
         _, request = self._worklist.look()
