@@ -35,8 +35,8 @@ def breaks(seed, epoch):
 class Worker(Hand):
     """A hand that trains by the formula; while something is `broken` some trials fail."""
 
-    def __init__(self, url, study, *, broken=False):
-        super().__init__(url, study)
+    def __init__(self, url, study, *, broken=False, database=None):
+        super().__init__(url, study, database=database)
         self.broken = broken
 
     def report(self, claim, *, short=0):
@@ -87,10 +87,6 @@ def begin(url, study, jobs):
             hand.worklist.release([hand.report(claim, short=1).progress if last.progress.new else last.progress])
             reports = []
     hand.exchange(reports, jobs=0)
-    leave(hand)
-
-
-def leave(hand):
     hand.database.close()
 
 
@@ -99,16 +95,14 @@ def finish(url, workers, *, seed=0, dying=0.0):
     chance = np.random.default_rng((seed, workers))
     database = Database(url)
     study = load_study(database, NAME)
-    database.close()
-    crew = [Worker(url, study) for _ in range(workers)]
+    crew = [Worker(url, study, database=database) for _ in range(workers)]
     dead, idle = [], 0
     for _ in range(STEPS):
         place = int(chance.integers(workers))
         hand = crew[place]
         if hand.claims and chance.random() < dying:
             dead.append(hand.id)
-            leave(hand)
-            crew[place] = hand = Worker(url, study)
+            crew[place] = hand = Worker(url, study, database=database)
         reports = [hand.report(claim) for claim in list(hand.claims.values())]
         claims = hand.exchange(reports, dead=dead)
         dead = []
@@ -120,8 +114,7 @@ def finish(url, workers, *, seed=0, dying=0.0):
         assert idle < 50 * workers, "it waits for ever"
     else:
         raise AssertionError("the search does not end")
-    for hand in crew:
-        leave(hand)
+    database.close()
 
 
 def result(url, *, log):
