@@ -26,6 +26,7 @@ from hpo.settings import (
 )
 from hpo.sources import as_objective, find_objective, has_changed
 from hpo.surgery import Wider, checked_name, checked_reason, checked_trials, extended, let_go_on
+from storage.columns import trial_columns
 from storage.database import Database
 from storage.queries import Overview, TrialRecord, get_trial, list_trials, overview, read_curves, read_state
 from storage.shrinking import give_back
@@ -395,13 +396,11 @@ class Study:
         """Return a row a trial: its columns in the database, and `params_<name>` for each hyperparameter."""
         import pandas as pd
 
-        names = [name for name in TrialRecord.__dataclass_fields__ if name not in ("params", "traceback")]
-        rows = []
-        for trial in self.trials:
-            row: dict[str, Any] = {name: getattr(trial, name) for name in names}
-            row["state"] = trial.state.value
-            rows.append(row | {f"params_{name}": trial.params.get(name) for name in self.space.parameters})
-        return pd.DataFrame(rows, columns=[*names, *(f"params_{name}" for name in self.space.parameters)])
+        names = [name for name in TrialRecord.__dataclass_fields__ if name != "traceback"]
+        columns = trial_columns(self._database, self._record, names)
+        every = columns.pop("params")
+        hyperparameters = {f"params_{name}": [params.get(name) for params in every] for name in self.space.parameters}
+        return pd.DataFrame(columns | hyperparameters)
 
     def best_model(self) -> "Model":
         """Return the network of the winner, after its best epoch, with its preprocessing.

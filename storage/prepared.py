@@ -5,8 +5,7 @@ runs while a worker keeps the database to itself is kept short this way, and not
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -49,13 +48,6 @@ def run(connection: Connection, statement: sa.ClauseElement, values: Values | Se
         return connection.exec_driver_sql(prepared.text, prepared.bind({ROWS: json.dumps(list(values))}))
     prepared = _prepare(statement, dialect)
     return connection.exec_driver_sql(prepared.text, [prepared.bind(row) for row in values])
-
-
-def fetch(connection: Connection, statement: sa.ClauseElement, values: Values) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows that a statement answers as the driver gives them: for very many of them."""
-    with closing(run(connection, statement, values)) as result:
-        cursor: Any = result.cursor
-        yield from cursor
 
 
 def prepare_all(statements: Iterable[sa.ClauseElement], dialect: Dialect) -> None:

@@ -4,11 +4,9 @@ Two kinds with one interface: a copy of the whole ledger, kept equal to the data
 and for strategies that do not look back a tally, counted anew. What a worker writes itself it enters itself.
 """
 
-import gc
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import neg
 from typing import Any, Final
@@ -17,7 +15,8 @@ import numpy as np
 from sqlalchemy.engine import Connection, Row
 
 from storage import statements
-from storage.prepared import fetch, from_json, run
+from storage.bulk import fetch, no_garbage_collected
+from storage.prepared import from_json, run
 from storage.studies import StudyRecord, StudySpec
 from storage.work import Claim
 from strategies import (
@@ -149,7 +148,7 @@ class LedgerCopy(Knowledge):
     def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
         self._ledger.targets = targets
         if self.revision < 0:
-            with _no_garbage_collected():
+            with no_garbage_collected():
                 self._read(connection)
         elif self.revision != revision:
             self._read(connection)
@@ -267,18 +266,6 @@ class TallyCopy(Knowledge):
     @property
     def anything_pending(self) -> bool:
         return self._tally.n_pending > 0
-
-
-@contextmanager
-def _no_garbage_collected() -> Iterator[None]:
-    """Within: what is made is not looked through again and again, as all of it stays: that halves the time."""
-    resting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if resting:
-            gc.enable()
 
 
 def _read_curves(connection: Connection, study_id: int, chosen: Sequence[int] | None) -> dict[int, list[float]]:

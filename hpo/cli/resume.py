@@ -48,7 +48,6 @@ def resume(
     """
     from hpo.cli.durations import parse_duration
     from hpo.cli.search import Limits, search
-    from hpo.settings import check_backend
     from storage.studies import CLOSED, COMPLETE
 
     limits = Limits.of(
