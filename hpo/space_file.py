@@ -26,6 +26,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingError(f"{path} is not TOML: {error}; correct that place") from error
+    except (ValueError, RecursionError) as error:  # a number of a thousand digits, brackets without end
+        raise SettingError(f"{path} is not a TOML file that can be read here: {error}") from error
 
 
 def load_space(path: Path) -> Space:

@@ -71,7 +71,9 @@ def decode(data: bytes) -> dict[str, Any]:
     try:
         start = 8 + int.from_bytes(data[:8], "little")
         header = json.loads(data[8:start])
-        state = _unpack(header, memoryview(data)[start:])
+        arrays = memoryview(data)[start:]
+        _check_promises(header, arrays)
+        state = _unpack(header, arrays)
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise CheckpointError(f"the checkpoint is damaged: {error}") from error
     if not isinstance(state, dict):
@@ -79,12 +81,32 @@ def decode(data: bytes) -> dict[str, Any]:
     return state
 
 
+def _check_promises(header: Any, arrays: memoryview) -> None:
+    """Raise ValueError when a header's arrays are larger, in all, than what there is of them."""
+    if _promised(header) > len(arrays):
+        raise ValueError("its arrays are larger than what there is of them")
+
+
+def _promised(value: Any) -> int:
+    """Return how many bytes the arrays of a header take in all: each has bytes of its own."""
+    if isinstance(value, dict) and _ARRAY in value:
+        kind, shape, _ = value[_ARRAY]
+        return int(np.dtype(kind).itemsize * prod(shape)) if _is_array(kind, shape) else 0
+    if isinstance(value, dict | list):
+        return sum(map(_promised, value.values() if isinstance(value, dict) else value))
+    return 0
+
+
+def _is_array(kind: str, shape: list[int]) -> bool:
+    return _DTYPE.fullmatch(kind) is not None and all(side >= 0 for side in shape)
+
+
 def _unpack(value: Any, arrays: memoryview) -> Any:
     if isinstance(value, dict):
         if _ARRAY not in value:
             return {key: _unpack(item, arrays) for key, item in value.items()}
         kind, shape, offset = value[_ARRAY]
-        if not _DTYPE.fullmatch(kind) or any(side < 0 for side in shape) or offset < 0:
+        if not _is_array(kind, shape) or offset < 0:
             raise ValueError(f"an array of type {kind} and shape {shape}")
         return np.frombuffer(arrays, np.dtype(kind), prod(shape), offset).reshape(shape).copy()
     if isinstance(value, list):

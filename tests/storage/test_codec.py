@@ -163,6 +163,7 @@ def test_damaged_bytes_give_one_error(state, data):
         as_bytes({"a": {"__array__": ["<f8", [2**40], 0]}}),
         as_bytes({"a": {"__array__": ["<f8", [0, 2**61, 8], 0]}}),
         as_bytes({"a": {"__array__": ["<f8", [9], 0]}}),
+        as_bytes({str(i): {"__array__": ["|b1", [100_000], 0]} for i in range(500)}, b"\0" * 100_000),
         encode({"a": np.ones(100)})[:-1],
     ],
     ids=lambda data: f"{len(data)} bytes",
