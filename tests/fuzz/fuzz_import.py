@@ -1,6 +1,6 @@
 """Fuzz what comes from outside, guided by coverage: `python tests/fuzz/fuzz_import.py TARGET [SECONDS]`.
 
-Needs atheris: pip install "hpo[fuzz]". Targets are those of `targets.py`; the corpus beside it is where each begins,
+Needs atheris: pip install atheris. Targets are those of `targets.py`; the corpus beside it is where each begins,
 and is not written to. What breaks a target is left in a file crash-… in the current folder.
 """
 
