@@ -153,15 +153,21 @@ def test_workers_do_not_disturb(any_url):
     hand.database.close()
 
 
-@pytest.fixture
-def file(tmp_path):
-    """The path of a database file of half a megabyte, closed."""
-    path = tmp_path / "hpo.db"
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """The path of a database file of half a megabyte, closed: to be copied."""
+    path = tmp_path_factory.mktemp("large") / "hpo.db"
     study = hpo.create_study("crew", storage=path, space=SPACE, objective=Falling, n_trials=300, max_epochs=20)
     study.optimize()
     study.database.close()
     assert not path.with_name("hpo.db-wal").exists()
     return path
+
+
+@pytest.fixture
+def file(large, tmp_path):
+    """The path of a copy of it."""
+    return shutil.copy(large, tmp_path / "hpo.db")
 
 
 def damaged(path, name):
