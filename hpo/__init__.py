@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from hpo.moving import import_study as import_study
     from hpo.network_objective import NetworkObjective as NetworkObjective
     from hpo.objectives import Objective as Objective
+    from hpo.results import warm_start as warm_start
     from hpo.study import (
         Study as Study,
     )
@@ -82,7 +83,6 @@ if TYPE_CHECKING:
     from hpo.study import (
         load_study as load_study,
     )
-    from hpo.warm_start import warm_start as warm_start
     from network import Architecture as Architecture
     from network import ArchiveError as ArchiveError
     from network import Constant as Constant
@@ -267,7 +267,7 @@ _HOMES: Final = {
     "hpo.network_objective": "NetworkObjective",
     "hpo.objectives": "Objective",
     "hpo.study": "Study create_study delete_study load_study",
-    "hpo.warm_start": "warm_start",
+    "hpo.results": "warm_start",
     "network": (
         "Architecture ArchiveError Constant Convolution Cosine Epoch Exponential Fitted Member Plateau Schedule Starts "
         "Step Training TrainingData Warmup evaluate fit load_estimator multi_start predict"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hpo.errors import SettingError
-from hpo.warm_start import Findings, Found
+from hpo.results import Findings, Found
 from strategies import Choice, Float, Int, Space, State
 from strategies.spelling import suggestion
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from hpo.errors import SettingError, SpaceError
-from hpo.warm_start import Findings, Found
+from hpo.results import Findings, Found
 from storage.engines import parse
 from strategies import Choice, Float, Int, Parameter, Space, State
 

@@ -16,7 +16,8 @@ from storage.errors import StorageError
 from storage.studies import StudyRecord, load_study
 from storage.tables import jobs, measurements, trials
 from storage.trail import Operation, operation
-from strategies import ELSEWHERE, Params, State, trial_seed
+from strategies import Params, State, trial_seed
+from strategies.trial import ELSEWHERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,14 +53,13 @@ from strategies.stoppers.patience import Patience
 from strategies.stoppers.threshold import Threshold
 from strategies.strategy import Strategy, parse_strategy
 from strategies.tally import Tally, looks_back
-from strategies.trial import ELSEWHERE, History, Params, State, Trial, Value
+from strategies.trial import History, Params, State, Trial, Value
 
 __all__ = [
     "ASHA",
     "AUTO",
     "CMAES",
     "DONE",
-    "ELSEWHERE",
     "PASHA",
     "RULES",
     "STRATEGIES",

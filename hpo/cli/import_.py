@@ -59,7 +59,7 @@ def import_(
     them, no point is tried again, and they count in --trials and in a budget.
     """
     from hpo.errors import SettingError
-    from hpo.warm_start import beginning
+    from hpo.results import beginning
 
     if "://" not in source and optuna_study is None and beginning(Path(source)).startswith(_ARCHIVE):
         _read_whole(Path(source), name, storage)

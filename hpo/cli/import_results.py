@@ -11,8 +11,8 @@ from hpo.cli.consoles import person, printable
 from hpo.cli.studies import next_command, opened
 
 if TYPE_CHECKING:
+    from hpo.results import Findings
     from hpo.study import Study
-    from hpo.warm_start import Findings
     from strategies import Space
 
 
@@ -37,14 +37,14 @@ class Wanted:
 
     def read(self, space: "Space | None") -> "Findings":
         """Return what the source tells."""
-        from hpo.warm_start import read_findings
+        from hpo.results import read_findings
 
         return read_findings(self.source, space, optuna_study=self.optuna_study, value=self.value, ignore=self.ignore)
 
 
 def begin_study(name: str, wanted: Wanted, storage: str | None) -> None:
     """Let the study of that name begin with the results."""
-    from hpo.warm_start import begin_with, guess_from
+    from hpo.results import begin_with, guess_from
 
     with opened(name, storage) as study:
         findings = wanted.read(study.space)
@@ -57,9 +57,9 @@ def begin_study(name: str, wanted: Wanted, storage: str | None) -> None:
 
 def make_study(name: str, wanted: Wanted, space: Path | None, objective: str | None, settings: dict[str, Any]) -> None:
     """Make a study that begins with the results, checked before anything is written."""
+    from hpo.results import begin_with, best_of, check_direction, fitted
     from hpo.space_file import load_space
     from hpo.study import create_study
-    from hpo.warm_start import begin_with, best_of, check_direction, fitted
 
     given = None if space is None else load_space(space)
     findings = wanted.read(given)

@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hpo.errors import HpoError
+from hpo.results import fitted
 from hpo.results_csv import read_csv_results
 from hpo.space_file import load_space
-from hpo.warm_start import fitted
 from storage.codec import decode
 from storage.tables import metadata
 from storage.transfer.checking import TABLES, CheckedStudy

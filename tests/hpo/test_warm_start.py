@@ -11,10 +11,10 @@ from command_line import command_here
 from searches import SPACE, Trainer
 
 import hpo
+from hpo.results import warm_start
 from hpo.results_csv import read_csv_results
 from hpo.results_optuna import read_optuna
-from hpo.warm_start import warm_start
-from strategies import ELSEWHERE
+from strategies.trial import ELSEWHERE
 
 TWO = hpo.Space(x=hpo.Float(0, 1), n=hpo.Int(1, 9), kind=hpo.Choice("a", "b", None, 2, 2.5))
 CONDITIONAL = hpo.Space(kind=hpo.Choice("sgd", "adam"), momentum=hpo.Float(0, 1, when={"kind": "sgd"}))
