@@ -27,6 +27,7 @@ class Study:
     workers: int = 1
     pick: object = lambda n: 0
     before: object = lambda study: None
+    widened: bool = False
     jobs: list[Job] = field(default_factory=list, init=False)
     params: dict = field(default_factory=dict, init=False)
     parents: dict = field(default_factory=dict, init=False)
@@ -83,7 +84,8 @@ class Study:
         return [self.ledger.trial(number) for number in range(self.ledger.n_trials)]
 
     def _empty(self):
-        return Ledger(self.strategy, self.space, self.seed, self.targets, self.lag, sign=self.sign)
+        targets, sign, widened = self.targets, self.sign, self.widened
+        return Ledger(self.strategy, self.space, self.seed, targets, self.lag, sign=sign, widened=widened)
 
     def _open(self, plan):
         self.ledger.enter(plan)
