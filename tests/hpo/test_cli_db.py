@@ -143,6 +143,27 @@ def test_what_is_no_longer_needed_takes_no_room(any_url):
         assert hpo.load_study("crew", storage=any_url, objective=Heavy).best_value is not None
 
 
+def test_whoever_cannot_go_on_keeps_nothing(any_url):
+    """A trial that failed, was discarded or stopped by a person frees its checkpoint at once, unless it is among the five best."""
+    study = hpo.create_study(
+        "crew", storage=any_url, space=SPACE, objective=Light, strategy="halving", n_trials=40, max_epochs=27, seed=1
+    )
+    study.optimize(budget=40)
+    kept = {trial for (trial,) in rows(any_url, "SELECT trial FROM checkpoints")}
+    paused = [trial.number for trial in study.trials if trial.state == "paused" and trial.number in kept]
+    worst = sorted(paused, key=lambda number: study.trials[number].value)[-4:]
+    study.discard(*worst[:2], reason="a try")
+    for number in worst[2:]:
+        study.stop(number)
+    for number in paused[:5]:
+        study.stop(number)
+    left = {trial for (trial,) in rows(any_url, "SELECT trial FROM checkpoints")}
+    assert not left & set(worst)
+    ended = [trial.number for trial in study.trials if trial.state not in ("paused", "running")]
+    assert len(left & set(ended)) <= 5
+    study.database.close()
+
+
 def test_shrinking_gives_room_back(any_url, capsys):
     """What somebody has deleted takes room until the database is rewritten; then the file is small, and hands room back from then on."""
     Database(any_url, create=True).close()
