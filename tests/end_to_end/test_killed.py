@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ study = hpo.create_study("killed", space=space, objective=load_objective(sys.arg
 study.optimize(30, n_jobs=2, backend="loky")
 """
 MEASURED = "SELECT count(*) FROM measurements"
+MOMENTS = [("postgresql" if moment % 5 == 4 else "sqlite", moment) for moment in range(20)]
 
 
 def uninterrupted(folder: Path, strategy: str) -> dict[str, list[tuple]]:
@@ -37,9 +39,9 @@ def uninterrupted(folder: Path, strategy: str) -> dict[str, list[tuple]]:
     return evidence(path)
 
 
-def launch(folder: Path, strategy: str, path: Path, log: Path, pause: float = 0.004) -> subprocess.Popen:
+def launch(folder: Path, strategy: str, url: str, log: Path, pause: float = 0.004) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, str(folder / "trainer.py"), strategy, str(path)],
+        [sys.executable, "-c", LAUNCH, str(folder / "trainer.py"), strategy, url],
         env=os.environ | {"TRAINER_LOG": str(log), "TRAINER_PAUSE": str(pause)},
         start_new_session=True,
         stderr=subprocess.PIPE,
@@ -58,29 +60,29 @@ def expected(folder: Path) -> dict[str, dict[str, list[tuple]]]:
     return {strategy: uninterrupted(folder, strategy) for strategy in ("halving", "random+full")}
 
 
-@pytest.mark.parametrize("attempt", range(20))
+@pytest.mark.parametrize(("new_url", "moment"), MOMENTS, indirect=["new_url"])
 def test_the_whole_group_is_killed_and_the_search_is_resumed(
-    folder: Path, expected: dict, attempt: int, monkeypatch: pytest.MonkeyPatch
+    folder: Path, expected: dict, new_url: Callable[..., str], moment: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After SIGKILL and resume: equal trials and measurements, nothing running, no checkpointed epoch repeated."""
-    strategy = ("halving", "random+full")[attempt % 2]
-    path, log = folder / f"{attempt}.db", folder / f"{attempt}.log"
+    strategy = ("halving", "random+full")[moment % 2]
+    url, log = new_url(empty=True), folder / f"{moment}.log"
     total = len(expected[strategy]["measurements"])
-    process = launch(folder, strategy, path, log)
-    wait_until(path, MEASURED, random.Random(attempt).randrange(1, total * 6 // 10))
+    process = launch(folder, strategy, url, log)
+    wait_until(url, MEASURED, random.Random(moment).randrange(1, total * 6 // 10))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert rows(path, "SELECT state FROM studies") == [("open",)]
-    checkpoints = dict(rows(path, "SELECT seed, epoch FROM checkpoints c JOIN trials t ON t.number = c.trial"))
+    assert rows(url, "SELECT state FROM studies") == [("open",)]
+    checkpoints = dict(rows(url, "SELECT seed, epoch FROM checkpoints c JOIN trials t ON t.number = c.trial"))
     log.rename(log.with_suffix(".before"))
 
     monkeypatch.setenv("TRAINER_LOG", str(log))
-    study = hpo.load_study("killed", storage=path)
+    study = hpo.load_study("killed", storage=url)
     study.optimize(n_jobs=1)
 
-    assert evidence(path) == expected[strategy]
-    assert rows(path, "SELECT count(*) FROM trials WHERE state IN ('running', 'paused')") == [(0,)]
-    assert rows(path, "SELECT count(*) FROM jobs WHERE state <> 'done'") == [(0,)]
+    assert evidence(url) == expected[strategy]
+    assert rows(url, "SELECT count(*) FROM trials WHERE state IN ('running', 'paused')") == [(0,)]
+    assert rows(url, "SELECT count(*) FROM jobs WHERE state <> 'done'") == [(0,)]
     trained = [tuple(map(int, line.split()[:2])) for line in log.read_text().splitlines()]
     assert trained, "the kill came too late to test anything"
     assert not [(seed, epoch) for seed, epoch in trained if epoch <= checkpoints.get(seed, 0)]
@@ -118,19 +120,18 @@ study.optimize()
     assert found["killed"] == found["whole"]
 
 
-def test_one_worker_is_killed_and_the_others_go_on(folder: Path, expected: dict) -> None:
+def test_one_worker_is_killed_and_the_others_go_on(folder: Path, expected: dict, any_url: str) -> None:
     """A worker that dies alone takes nobody along: its colleague lives on, its jobs are done, the study ends."""
-    path = folder / "one.db"
-    process = launch(folder, "halving", path, folder / "one.log", pause=0.05)
-    wait_until(path, "SELECT count(DISTINCT worker) FROM jobs WHERE state = 'running'", 2)
-    first, second = (row[0] for row in rows(path, "SELECT pid FROM workers ORDER BY started_at"))
+    process = launch(folder, "halving", any_url, folder / "one.log", pause=0.05)
+    wait_until(any_url, "SELECT count(DISTINCT worker) FROM jobs WHERE state = 'running'", 2)
+    first, second = (row[0] for row in rows(any_url, "SELECT pid FROM workers ORDER BY started_at"))
     os.kill(first, signal.SIGKILL)
-    before = rows(path, "SELECT count(*) FROM jobs WHERE state = 'done'")[0][0]
-    wait_until(path, "SELECT count(*) FROM jobs WHERE state = 'done'", before + 10)
-    assert (second,) in rows(path, "SELECT pid FROM workers")
+    before = rows(any_url, "SELECT count(*) FROM jobs WHERE state = 'done'")[0][0]
+    wait_until(any_url, "SELECT count(*) FROM jobs WHERE state = 'done'", before + 10)
+    assert (second,) in rows(any_url, "SELECT pid FROM workers")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert evidence(path) == expected["halving"]
+    assert evidence(any_url) == expected["halving"]
 
 
 def test_a_trial_that_kills_its_workers_fails_and_the_search_goes_on(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from evidence import evidence, rows
+from postgres_server import Server
 
 import hpo
 
@@ -45,6 +46,25 @@ def test_any_number_of_workers_gives_the_same_search(searcher: str, scheduler: s
     assert found["two"] == found["one"]
     assert found["four"] == found["one"]
     assert found["threads"] == found["one"]
+
+
+def test_a_server_keeps_what_a_file_keeps(postgres: Server, tmp_path: Path) -> None:
+    """What two worker processes find with PostgreSQL is what one finds with a file: every bit of every column."""
+    found = []
+    for storage, n_jobs in ((f"sqlite:///{tmp_path / 'alone.db'}", 1), (postgres.new_database(), 2)):
+        study = hpo.create_study(
+            "same",
+            space=space_of("grid"),
+            objective=hpo.NetworkObjective("digits"),
+            strategy="grid+hyperband",
+            seed=7,
+            max_epochs=9,
+            storage=storage,
+        )
+        study.optimize(30, n_jobs=n_jobs, backend="loky")
+        found.append(evidence(storage))
+    assert len(found[0]["trials"]) == 30
+    assert found[0] == found[1]
 
 
 def test_another_seed_is_another_search(tmp_path: Path) -> None:

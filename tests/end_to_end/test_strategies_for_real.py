@@ -6,11 +6,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from evidence import TRAINER, evidence, rows, wait_until
+from evidence import TRAINER, Place, evidence, rows, wait_until
+from postgres_server import Server
 
 import hpo
 from hpo.sources import load_objective
@@ -18,6 +21,7 @@ from strategies import names
 
 COMBINED = ("tpe+asha+curves", "bayes+median", "bayes+hyperband", "tpe+pbt")
 STRATEGIES = (*names(), *COMBINED)
+ON_A_SERVER = ("hyperband", "tpe", "asha", "pbt", "freeze-thaw")
 KILLED = ("tpe", "gp", "hyperband", "asha", "bohb", "freeze-thaw", "pbt", "metamax", "tpe+asha+curves")
 TRIALS, EPOCHS = 10, 9
 JOBS = """
@@ -28,8 +32,8 @@ import sys, hpo
 from hpo.sources import load_objective
 objective = load_objective(sys.argv[1] + ":Objective")
 sys.stdin.readline()  # both are ready
-for name in sys.argv[3:]:
-    hpo.load_study(name, storage=f"{sys.argv[2]}-{name}.db", objective=objective).optimize()
+for name, storage in zip(sys.argv[2::2], sys.argv[3::2]):
+    hpo.load_study(name, storage=storage, objective=objective).optimize()
 """
 LAUNCH = """
 import sys, hpo
@@ -37,7 +41,7 @@ hpo.load_study(sys.argv[1], storage=sys.argv[2]).optimize(n_jobs=2, backend="lok
 """
 
 
-def made(folder: Path, strategy: str, storage: Path) -> hpo.Study:
+def made(folder: Path, strategy: str, storage: Place) -> hpo.Study:
     """Return the study of a strategy, named after it: decisions are two jobs behind, whoever works on it."""
     points = 3 if strategy == "grid" else None
     space = hpo.Space(
@@ -59,9 +63,9 @@ def made(folder: Path, strategy: str, storage: Path) -> hpo.Study:
     )
 
 
-def found(path: Path) -> dict[str, list[tuple]]:
+def found(place: Place) -> dict[str, list[tuple]]:
     """Return all that must not depend on timing, the decisions and their reasons included."""
-    return evidence(path) | {"jobs": rows(path, JOBS)}
+    return evidence(place) | {"jobs": rows(place, JOBS)}
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +88,11 @@ def alone(folder: Path) -> dict[str, dict[str, list[tuple]]]:
     return everything
 
 
-@pytest.fixture(scope="module")
-def shared(folder: Path) -> Path:
-    """A folder in which two processes, started apart, have worked together on a study of each strategy."""
-    for strategy in STRATEGIES:
-        made(folder, strategy, folder / f"two-{strategy}.db")
-    line = [sys.executable, "-c", WORK, str(folder / "trainer.py"), str(folder / "two"), *STRATEGIES]
+def work_together(folder: Path, places: dict[str, Place]) -> dict[str, Place]:
+    """Let two processes, started apart, work together on a study of each strategy, each in a database of its own."""
+    for strategy, place in places.items():
+        made(folder, strategy, place)
+    line = [sys.executable, "-c", WORK, str(folder / "trainer.py"), *map(str, chain(*places.items()))]
     workers = [
         subprocess.Popen(line, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TRAINER_PAUSE": pause})
         for pause in ("0.001", "0.002")
@@ -100,7 +103,19 @@ def shared(folder: Path) -> Path:
     for worker in workers:
         _, errors = worker.communicate(timeout=240)
         assert worker.returncode == 0, errors.decode()
-    return folder
+    return places
+
+
+@pytest.fixture(scope="module")
+def shared(folder: Path) -> dict[str, Place]:
+    """Files that two processes have worked on; by strategy."""
+    return work_together(folder, {strategy: folder / f"two-{strategy}.db" for strategy in STRATEGIES})
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path, postgres: Server) -> dict[str, Place]:
+    """Databases on a server that two processes have worked on; by strategy."""
+    return work_together(folder, {strategy: postgres.lend() for strategy in ON_A_SERVER})
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -115,36 +130,48 @@ def test_it_ends(alone: dict, strategy: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_two_workers_find_what_one_finds(alone: dict, shared: Path, strategy: str) -> None:
+def test_two_workers_find_what_one_finds(alone: dict, shared: dict, strategy: str) -> None:
     """Trials, measurements and decisions with their reasons are equal bit for bit."""
-    assert found(shared / f"two-{strategy}.db") == alone[strategy]
+    assert found(shared[strategy]) == alone[strategy]
 
 
-def test_two_workers_were_at_work(shared: Path) -> None:
-    """The law above could fail: many studies had jobs done by both processes."""
-    workers = [
-        rows(shared / f"two-{strategy}.db", "SELECT count(DISTINCT worker) FROM jobs")[0][0] for strategy in STRATEGIES
-    ]
-    assert workers.count(2) > len(STRATEGIES) / 5
+@pytest.mark.parametrize("strategy", ON_A_SERVER)
+def test_two_workers_on_a_server_find_what_one_finds_in_a_file(alone: dict, served: dict, strategy: str) -> None:
+    """The same, bit for bit, where PostgreSQL keeps what the two find."""
+    assert found(served[strategy]) == alone[strategy]
 
 
-@pytest.mark.parametrize("strategy", KILLED)
-def test_killed_and_resumed_it_is_the_same_search(folder: Path, alone: dict, strategy: str) -> None:
+@pytest.mark.parametrize("kind", ["shared", "served"])
+def test_two_workers_were_at_work(kind: str, request: pytest.FixtureRequest) -> None:
+    """The laws above could fail: many studies had jobs done by both processes."""
+    places = request.getfixturevalue(kind).values()
+    workers = [rows(place, "SELECT count(DISTINCT worker) FROM jobs")[0][0] for place in places]
+    assert workers.count(2) > len(workers) / 5
+
+
+@pytest.mark.parametrize(
+    ("new_url", "strategy"),
+    [*product(["sqlite"], KILLED), *product(["postgresql"], ["hyperband", "tpe", "pbt"])],
+    indirect=["new_url"],
+)
+def test_killed_and_resumed_it_is_the_same_search(
+    folder: Path, alone: dict, new_url: Callable[..., str], strategy: str
+) -> None:
     """Two loky processes and their launcher are killed with SIGKILL at a random moment; resumed, all ends the same."""
-    path = folder / f"killed-{strategy}.db"
-    made(folder, strategy, path)
+    url = new_url()
+    made(folder, strategy, url)
     process = subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, strategy, str(path)],
+        [sys.executable, "-c", LAUNCH, strategy, url],
         env=os.environ | {"TRAINER_PAUSE": "0.02"},
         start_new_session=True,
     )
     total = len(alone[strategy]["measurements"])
-    wait_until(path, "SELECT count(*) FROM measurements", random.Random(strategy).randrange(1, total // 2))
+    wait_until(url, "SELECT count(*) FROM measurements", random.Random(strategy).randrange(1, total // 2))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert rows(path, "SELECT state FROM studies") == [("open",)], "the kill came too late to test anything"
-    hpo.load_study(strategy, storage=path).optimize()
-    assert found(path) == alone[strategy]
+    assert rows(url, "SELECT state FROM studies") == [("open",)], "the kill came too late to test anything"
+    hpo.load_study(strategy, storage=url).optimize()
+    assert found(url) == alone[strategy]
 
 
 INTERVAL = 3
