@@ -26,7 +26,7 @@ from storage.database import Database
 from storage.deaths import Death, innocent, vanished
 from storage.errors import StorageError
 from storage.studies import StudyRecord, load_study
-from storage.workers import Worker, list_dead, list_pids, process_name, request_stop
+from storage.workers import Worker, list_dead, list_pids, process_name, request_stop, vouch
 from storage.worklist import LEASE, Worklist
 
 if TYPE_CHECKING:
@@ -114,17 +114,19 @@ def _look_after(
         if passed_on or monotonic() > until:
             request_stop(database, study.id, process_name())  # again and again: a worker may have just begun
         undertaker.bury(crew.death_of)
+        undertaker.vouch()
     undertaker.bury(crew.death_of)
 
 
 class _Undertaker:
-    """Gives back what dead workers of this launcher held."""
+    """Gives back what dead workers of this launcher held, and sees to it that the living keep what is theirs."""
 
     def __init__(self, database: Database, study: StudyRecord, lease: float) -> None:
         self._database = database
         self._study = study
         self._lease = lease
         self._worklist: Worklist | None = None  # most launchers need none
+        self._vouched = monotonic()
 
     def bury(self, death_of: Callable[[str], Death]) -> None:
         """Look for the dead, and bury each with what `death_of` tells of it."""
@@ -132,6 +134,12 @@ class _Undertaker:
         if dead:
             self._worklist = self._worklist or Worklist(self._database, self._study, Worker.here(), self._lease)
             self._worklist.bury([death_of(worker) for worker in dead])
+
+    def vouch(self) -> None:
+        """Now and then, renew the leases of workers that live but are silent."""
+        if monotonic() - self._vouched > self._lease / 4:
+            vouch(self._database, self._study.id, process_name(), self._lease)
+            self._vouched = monotonic()
 
 
 class _Crew:

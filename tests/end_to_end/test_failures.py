@@ -15,6 +15,8 @@ from evidence import rows
 from searches import ran
 
 import hpo
+from hpo.launch import Launch, Watcher, run_workers
+from hpo.sources import as_objective
 
 SPACE = hpo.Space(x=hpo.Int(0, 7))
 
@@ -136,6 +138,25 @@ def test_a_trial_that_hangs_in_c_code_fails(search: Callable[..., hpo.Study], an
     assert failed == {2: "trained longer than its 1 s"}
     assert complete == {x: value for x, value in whole.items() if x != 2}
     assert attempts(tmp_path, 2) - before == 1
+
+
+def test_a_silent_worker_keeps_its_job(any_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that keeps the interpreter to itself beyond the lease goes on: the launcher vouches for it, until its timeout.
+
+    Nobody else takes the trial over, to hang in it as well.
+    """
+    monkeypatch.setenv("ATTEMPTS", str(tmp_path / "attempts"))
+    monkeypatch.setenv("ROUGH", "2")
+    objective = as_objective(rough_objectives.deaf, "value")
+    study = hpo.create_study(
+        space=SPACE, objective=objective, strategy="grid", seed=0, storage=any_url, trial_timeout=5, parallelism=2
+    )
+    launch = Launch(study.database.given_url, study.name, objective, 2, "loky", None, lease=1.0)
+    run_workers(study.database, study.record, launch, Watcher())
+    failed, complete = outcome(study)
+    assert failed == {2: "trained longer than its 5 s"}
+    assert len(complete) == 7
+    assert attempts(tmp_path, 2) == 1
 
 
 def test_what_a_hanging_trial_started_is_ended_too(search: Callable[..., hpo.Study], tmp_path: Path) -> None:
