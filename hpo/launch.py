@@ -17,6 +17,7 @@ from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from hpo.clusters import CLUSTERS, Lookout, Parcel, guest, placing
 from hpo.errors import HpoError
 from hpo.objectives import Objective
 from hpo.stopwatch import Stopwatch
@@ -148,21 +149,23 @@ class _Crew:
     def __init__(self, launch: Launch, trial_timeout: float | None) -> None:
         self.launch = launch
         self.error: BaseException | None = None
-        self._backend: Any = launch.backend
+        self._backend: Any = None if launch.backend in CLUSTERS else launch.backend
         self._coroner: Coroner | None = None  # who has processes of others sees none of them die
         if launch.backend == "loky":
             from hpo import coroner
 
             self._coroner = coroner.Coroner(trial_timeout)
             self._backend = self._coroner.processes
+        self._lookout = Lookout(launch.backend)
         self._thread = threading.Thread(target=self._run, name="crew", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the workers to leave; return whether they have."""
+        """Wait for the workers to leave; return whether they have. Raises what befell their cluster."""
         self._thread.join(seconds)
+        self._lookout.check()
         return not self._thread.is_alive()
 
     def start_no_more(self) -> None:
@@ -188,10 +191,11 @@ class _Crew:
         from joblib import Parallel, delayed
         from threadpoolctl import threadpool_limits
 
-        task = delayed(work)(self.launch, process_name(), os.getpid(), self._coroner and self._coroner.stopwatches)
         try:
+            launch = Parcel.of(self.launch) if self.launch.backend in CLUSTERS else self.launch
+            task = delayed(work)(launch, process_name(), os.getpid(), self._coroner and self._coroner.stopwatches)
             threads = 1 if self.launch.backend == "threading" else None
-            with self._coroner or nullcontext(), threadpool_limits(threads):
+            with self._coroner or nullcontext(), threadpool_limits(threads), placing(self.launch.backend):
                 parallel = Parallel(n_jobs=self.launch.n_jobs, backend=self._backend, pre_dispatch="all", batch_size=1)
                 errors = parallel([task] * self.launch.n_jobs)
             self.error = next((error for error in errors if error is not None), None)
@@ -199,13 +203,14 @@ class _Crew:
             self.error = error
 
 
-def work(launch: Launch, launcher: str, launcher_pid: int, stopwatches: Path | None) -> BaseException | None:
+def work(given: Launch | Parcel, launcher: str, launcher_pid: int, stopwatches: Path | None) -> BaseException | None:
     """Be a worker: the task that joblib runs, in a process or a thread. Return what went wrong, if anything.
 
     Raised, it would make joblib end the other workers on the spot; so they are asked to save and leave. What it trains
     is noted in the folder `stopwatches`, if there is one.
     """
     try:
+        launch = given.opened() if isinstance(given, Parcel) else given
         with closing(Database(launch.url)) as database:
             stopwatch = Stopwatch(stopwatches and stopwatches / str(os.getpid()), most=launch.objective.stack)
             _work(database, load_study(database, launch.study), launch, launcher, launcher_pid, stopwatch=stopwatch)
@@ -232,7 +237,7 @@ def _work(
     surroundings = nullcontext() if process_name() == launcher else _child_of(parent, loop.stopping)
     try:
         # in threads, too: OpenMP's number of threads is each one's own
-        with one_thread(study.spec.strategy), surroundings:
+        with one_thread(study.spec.strategy), surroundings, guest(launch.backend, loop.stopping):
             loop.run()
     except BaseException:
         with suppress(StorageError):  # the first error is the one to tell

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hpo.asking import AskedTrial, Asking
+from hpo.clusters import check_cluster
 from hpo.errors import ObjectiveError, SettingError, StorageError, StudyExists
 from hpo.launch import Launch, Watcher, run_here, run_workers
 from hpo.objectives import Beginning, Objective
@@ -145,14 +146,16 @@ class Study:
 
         `n_jobs` are processes (one works right here, in this process); -1 means one for each core. `timeout` bounds
         this call in seconds, `budget` the study's epochs in all. What is None stays as it was. `backend` is one of
-        joblib's: "loky" (processes, the default), "threading" …. A `watcher` looks on. A Ctrl-C lets the running
-        epochs finish, saves, and raises KeyboardInterrupt; the search goes on with the next call, here or with
-        `hpo resume`. In a study with a `trial_timeout` a single worker, too, is a process, which can be ended.
+        joblib's: "loky" (processes, the default), "threading", or a cluster's, "dask" or "ray", to which this process
+        is connected. A `watcher` looks on. A Ctrl-C lets the running epochs finish, saves, and raises
+        KeyboardInterrupt; the search goes on with the next call, here or with `hpo resume`. In a study with a
+        `trial_timeout` a single worker, too, is a process, which can be ended.
         """
         check_backend(backend, self.spec.trial_timeout)
         n_jobs = checked_workers(n_jobs)
         n_trials, budget = checked_count("n_trials", n_trials), checked_count("budget", budget)
         timeout = checked_timeout(timeout)
+        check_cluster(backend or "loky", self._database, n_jobs)
         objective = self.objective
         self._check_bounded(n_trials, budget, timeout)
         stacked = objective.stack > 1

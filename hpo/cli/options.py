@@ -15,10 +15,12 @@ class Format(StrEnum):
 
 
 class Backend(StrEnum):
-    """What a worker is: a process, or a thread."""
+    """What a worker is: a process, a thread, or a task of a cluster."""
 
     LOKY = "loky"
     THREADING = "threading"
+    DASK = "dask"
+    RAY = "ray"
 
 
 StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The study's name: see hpo list.", show_default=False)]
@@ -101,5 +103,18 @@ Jobs = Annotated[
 ]
 OnBackend = Annotated[
     Backend | None,
-    typer.Option("--backend", help="Workers are processes (loky) or threads (default: loky).", show_default=False),
+    typer.Option(
+        "--backend",
+        help="Workers are processes (loky), threads, or on a cluster of Dask's or Ray's (default: loky).",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="The cluster: tcp://HOST:8786 of dask, HOST:6379 of ray (default: DASK_SCHEDULER_ADDRESS, RAY_ADDRESS).",
+        show_default=False,
+    ),
 ]

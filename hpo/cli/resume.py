@@ -13,6 +13,7 @@ from hpo.cli.options import (
     Jobs,
     OnBackend,
     Retries,
+    Scheduler,
     Storage,
     StudyName,
     Timeout,
@@ -37,6 +38,7 @@ def resume(
     retries: Retries = None,
     jobs: Jobs = None,
     backend: OnBackend = None,
+    scheduler: Scheduler = None,
     confirm: Confirm = None,
     storage: Storage = None,
     form: Formatted = Format.TABLE,
@@ -48,10 +50,16 @@ def resume(
     """
     from hpo.cli.durations import parse_duration
     from hpo.cli.search import Limits, search
+    from hpo.settings import check_backend
     from storage.studies import CLOSED, COMPLETE
 
     limits = Limits.of(
-        trials=trials, budget=budget, timeout=timeout, jobs=jobs, backend=None if backend is None else backend.value
+        trials=trials,
+        budget=budget,
+        timeout=timeout,
+        jobs=jobs,
+        backend=None if backend is None else backend.value,
+        scheduler=scheduler,
     )
     sys.path.append(str(Path.cwd()))  # where an objective MODULE:NAME may live
     with opened(name, storage) as study, interruptible(study):

@@ -16,6 +16,7 @@ from hpo.cli.options import (
     Jobs,
     OnBackend,
     Retries,
+    Scheduler,
     Storage,
     Timeout,
     Tolerance,
@@ -85,6 +86,7 @@ def run(
     confirm: Confirm = None,
     jobs: Jobs = None,
     backend: OnBackend = None,
+    scheduler: Scheduler = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same search (default: a random one).")] = None,
     metric: Annotated[
         str | None,
@@ -139,7 +141,7 @@ def run(
         storage=storage,
     )
     settings = about(subject).overridden_by(given)
-    limits = Limits.of(timeout=settings.timeout, jobs=settings.jobs, backend=settings.backend)
+    limits = Limits.of(timeout=settings.timeout, jobs=settings.jobs, backend=settings.backend, scheduler=scheduler)
     study = made(settings)
     with interruptible(study):
         _announce(study)

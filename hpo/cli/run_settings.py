@@ -8,6 +8,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, Self
 
+from hpo.clusters import CLUSTERS
 from hpo.errors import SettingError
 from hpo.space_file import read_toml, space_in
 from strategies import Space
@@ -51,8 +52,8 @@ class RunSettings:
     storage: str | None = None
 
     def __post_init__(self) -> None:
-        if self.backend not in (None, "loky", "threading"):
-            raise SettingError(f"backend = {self.backend!r}: use 'loky' (processes) or 'threading'")
+        if self.backend not in (None, "loky", "threading", *CLUSTERS):
+            raise SettingError(f"backend = {self.backend!r}: use 'loky' (processes), 'threading', 'dask' or 'ray'")
         mine, others = ("data", "objective") if self.data is not None else ("objective", "data")
         if getattr(self, others) is not None:
             raise SettingError(f"give {mine} or {others}, not both")

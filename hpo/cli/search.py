@@ -36,6 +36,7 @@ class Limits:
     timeout: float | None = None
     jobs: int
     backend: str
+    scheduler: str | None = None
 
     @classmethod
     def of(
@@ -46,6 +47,7 @@ class Limits:
         timeout: str | float | None = None,
         jobs: int | None = None,
         backend: str | None = None,
+        scheduler: str | None = None,
     ) -> Self:
         """Return the limits that options mean: a worker for each core of ours, a process each, unless told.
 
@@ -56,7 +58,14 @@ class Limits:
         if jobs is not None and jobs < 1:
             raise SettingError(f"jobs = {jobs}: give a number of workers above 0")
         seconds = None if timeout is None else parse_duration(str(timeout))
-        return cls(trials=trials, budget=budget, timeout=seconds, jobs=jobs or _cores(), backend=backend or "loky")
+        return cls(
+            trials=trials,
+            budget=budget,
+            timeout=seconds,
+            jobs=jobs or _cores(),
+            backend=backend or "loky",
+            scheduler=scheduler,
+        )
 
 
 def search(study: "Study", limits: Limits, form: Format, *, confirm: bool = True) -> None:
@@ -81,7 +90,13 @@ def search(study: "Study", limits: Limits, form: Format, *, confirm: bool = True
 
 def searched(study: "Study", limits: Limits) -> None:
     """Search, watched in the terminal."""
-    with progress_on(person(), study.database, study.record) as progress, stdout_for_the_outcome():
+    from hpo.clusters import joined
+
+    with (
+        joined(limits.backend, limits.scheduler),
+        progress_on(person(), study.database, study.record) as progress,
+        stdout_for_the_outcome(),
+    ):
         study.optimize(
             limits.trials,
             limits.jobs,

@@ -61,9 +61,13 @@ def local_time(seconds: float) -> str:
 
 
 def next_command(database: "Database", *words: str) -> str:
-    """Return `hpo` with `words` as a line to type, with --storage where the database is not the default one."""
-    from hpo.study import storage_url
+    """Return `hpo` with `words` as a line to type, with --storage where the database is not the default one.
 
-    elsewhere = database.shown_url != storage_url()
-    storage = ["--storage", database.shown_url] if elsewhere else []
+    It has no password in it: that is for the environment, or for ~/.pgpass.
+    """
+    from hpo.study import storage_url
+    from storage.engines import parse
+
+    elsewhere = database.url != parse(storage_url())
+    storage = ["--storage", database.url.set(password=None).render_as_string()] if elsewhere else []
     return shlex.join(["hpo", *words, *storage])
