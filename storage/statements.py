@@ -53,9 +53,9 @@ revision = sa.select(studies.c.revision).where(studies.c.id == _id)
 request = sa.select(workers.c.request).where(workers.c.id == _me)
 count_workers = sa.select(sa.func.count()).select_from(workers).where(workers.c.study_id == _id)
 
-# Locked where rows can be, by everybody in one order: until the end of the transaction nobody takes over what it writes
-# about, and no two wait for each other.
-held_jobs = sa.select(jobs.c.number).where(_mine, _not_done).order_by(jobs.c.number).with_for_update()
+# Locked where rows can be, by everybody in one order (that of the index): until the end of the transaction nobody takes
+# over what it writes about, and no two wait for each other.
+held_jobs = sa.select(jobs.c.number).where(_mine, _not_done).order_by(jobs.c.trial).with_for_update()
 renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bindparam("until"))
 seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
 
@@ -64,7 +64,7 @@ seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bin
 _running = (
     sa.select(*_a_job)
     .where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done)
-    .order_by(jobs.c.number)
+    .order_by(jobs.c.trial)
     .with_for_update()
 )
 lapsed_jobs = _running.add_columns(jobs.c.worker).where(jobs.c.lease_until < sa.bindparam("now"), jobs.c.worker != _me)
