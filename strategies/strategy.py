@@ -64,7 +64,7 @@ class Strategy:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Make the strategy from what `to_dict` returned; a setting left out has its default. Raises StrategyError."""
         for kind, part in data.items():
-            if not isinstance(part, Mapping) or "name" not in part or not set(part) <= {"name", "settings"}:
+            if not isinstance(part, Mapping) or not _is_described(part):
                 raise StrategyError(f"The {kind} of a strategy is a table with a name and settings, not {part!r}.")
         return cls(**_by_kind([_configured(**part) for part in data.values()]))
 
@@ -72,6 +72,11 @@ class Strategy:
     def recorded(cls, data: Mapping[str, Any]) -> Self:
         """Make the strategy of a study on record, with a stand-in for each part that cannot be had here."""
         return cls(**_by_kind([_configured_or_missing(kind, **part) for kind, part in data.items()]))
+
+
+def _is_described(part: Mapping[str, Any]) -> bool:
+    named = isinstance(part.get("name"), str) and isinstance(part.get("settings") or {}, Mapping)
+    return named and set(part) <= {"name", "settings"}
 
 
 def parse_strategy(text: str) -> Strategy:

@@ -170,7 +170,13 @@ class CheckedStudy:
             Strategy.from_dict(row["strategy"])
             for guess in row["queue"] or ():
                 space.validate(guess)
-        except (SpaceError, StrategyError, TypeError) as error:
+        except (
+            SpaceError,
+            StrategyError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+        ) as error:  # a setting of any type
             raise StudyFileError(f"{self._where}: study: {error}") from None
         return space
 

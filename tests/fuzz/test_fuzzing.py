@@ -26,7 +26,7 @@ def test_every_target_begins_with_honest_input():
 def test_no_input_breaks_what_reads_it(name, tmp_path):
     """Guided by coverage, some thousand inputs raise nothing but errors for people, take little memory, and end."""
     if not os.environ.get("CI"):
-        pytest.importorskip("atheris", reason='atheris is not installed: pip install atheris (Linux only)')
+        pytest.importorskip("atheris", reason="atheris is not installed: pip install atheris (Linux only)")
     done = subprocess.run(
         [sys.executable, HERE / "fuzz_import.py", name, str(SECONDS)],
         cwd=tmp_path,

@@ -350,6 +350,7 @@ DISHONEST = {
     "no name": ("study", {"name": ""}, 0, "at least 1"),
     "an unknown strategy": ("study", {"strategy": {"searcher": {"name": "nobody"}}}, 0, "nobody"),
     "a strategy of nonsense": ("study", {"strategy": {"searcher": {"name": ["grid"]}}}, 0, "study"),
+    "a strategy without a name": ("study", {"strategy": {"searcher": {"name": None}}}, 0, "table with a name"),
     "settings of nonsense": ("study", {"strategy": {"searcher": {"name": "grid", "settings": 3}}}, 0, "study"),
     "a space without parameters": ("study", {"space": {}}, 0, "at least one parameter"),
     "a space of nonsense": ("study", {"space": {"x": {"type": "float", "low": [], "high": {}}}}, 0, "finite number"),
