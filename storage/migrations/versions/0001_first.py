@@ -73,7 +73,7 @@ def upgrade() -> None:
         "workers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("launcher", sa.Text(), nullable=False),
+        sa.Column("launcher", sa.Text(), nullable=False, comment="the process that started it and looks after it"),
         sa.Column("node", sa.Text(), nullable=False, comment="where its process id means something"),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column(
