@@ -7,6 +7,7 @@ PostgreSQL: readers see one snapshot; a writer that falls asleep in the middle o
 server, so that it holds up nobody; a broken line is noticed within seconds, not hours.
 """
 
+import getpass
 import sqlite3
 from pathlib import Path
 from typing import Any, Final
@@ -49,7 +50,17 @@ def parse(url: str) -> URL:
         raise StorageError(f"{parsed.get_backend_name()} is not supported: use an sqlite:/// or a postgresql:// URL")
     if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() != "psycopg":
         raise StorageError(f"{parsed.drivername} is not supported: write postgresql:// and psycopg 3 is used")
-    return parsed
+    return _with_password_in_its_place(parsed)
+
+
+def _with_password_in_its_place(url: URL) -> URL:
+    """Return a URL whose password, if it was given as a setting, is where it is hidden when the URL is shown."""
+    if "password" not in url.query:
+        return url
+    user, secret = (url.query.get(name) for name in ("user", "password"))
+    return url.difference_update_query(["user", "password"]).set(
+        username=url.username or str(user or getpass.getuser()), password=str(secret)
+    )
 
 
 def open_engine(url: URL) -> Engine:

@@ -1,0 +1,115 @@
+"""A database's password is in nobody's command line, in nobody's words, and not in the database."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hosts import Host, Looker, ended, wait_for
+from postgres_server import running
+
+from storage.database import Database
+from storage.tables import metadata
+
+SECRET = "never-to-be-shown-71c4"  # noqa: S105 - of a server that lives as long as the tests here
+RUN = ("run", "trainer.py:Objective", "--space", "space.toml", "--max-epochs", 9, "--trials", 12, "--seed", 5)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    """A server that asks the user ann for a password, and lets in the tests' own without."""
+    with running() as server:
+        with server.admin() as admin:
+            admin.execute(f"CREATE ROLE ann LOGIN PASSWORD '{SECRET}'")
+            rules = server.folder / "data" / "pg_hba.conf"
+            rules.write_text(f"host all ann 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+            admin.execute("SELECT pg_reload_conf()")
+        yield server
+
+
+@pytest.fixture
+def place(server: Any) -> str:
+    """Where a database of ann's is: all of its URL but its user and password."""
+    url = server.new_database()
+    name = url.rpartition("/")[2]
+    with server.admin() as admin:
+        admin.execute(f"ALTER DATABASE {name} OWNER TO ann")
+    return url.rpartition("@")[2]
+
+
+def shown_by_ps() -> list[str]:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return lines
+
+
+def test_a_search_keeps_its_password(place: str, tmp_path: Path) -> None:
+    """Worker processes get it through a pipe: while they work `ps` shows it nowhere, afterwards no table holds it."""
+    url = f"postgresql://ann:{SECRET}@{place}"
+    with Host(tmp_path / "host", HPO_STORAGE=url, TRAINER_PAUSE="0.05") as host:
+        search = host.hpo(*RUN, "--jobs", 2, "--no-confirm", "--name", "s")
+        wait_for(lambda: len(Looker(url).holders()) == 2, "two processes at work")
+        assert not [line for line in shown_by_ps() if SECRET in line]
+        said = [*ended(search)]
+        for words in (("list",), ("show", "s"), ("best", "s"), ("sql", "SELECT 1"), ("resume", "s")):
+            said += ended(host.hpo(*words))
+    assert not [words for words in said if SECRET in words]
+    assert "hpo best s\n" in said[0] + said[1], "the next command should not name the database of the environment"
+    database = Database(url)
+    with database.read() as connection:
+        for table in metadata.tables.values():
+            for row in connection.execute(sa.select(table)):
+                assert SECRET not in str(tuple(row))
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda url: url.replace(SECRET, f"{SECRET}-wrong"), id="wrong password"),
+        pytest.param(lambda url: url.replace("127.0.0.1", "no-such-host.invalid"), id="unknown host"),
+        pytest.param(lambda url: f"{url}-unknown", id="unknown database"),
+        pytest.param(lambda url: url.replace("ann:", "nobody-of-that-name:"), id="unknown user"),
+        pytest.param(lambda url: url.replace("postgresql", "mysql"), id="unknown kind"),
+        pytest.param(lambda url: f"{url}?no_such_setting=1", id="unknown setting"),
+        pytest.param(lambda url: url.replace(f"ann:{SECRET}@", "ann@") + f"-x?password={SECRET}", id="as a setting"),
+    ],
+)
+def test_errors_keep_it_too(place: str, tmp_path: Path, change: Any) -> None:
+    """Whatever is wrong with a database's URL, the error says so without the password in it."""
+    with Host(tmp_path / "host", HPO_STORAGE=change(f"postgresql://ann:{SECRET}@{place}"), HPO_PATIENCE="0") as host:
+        process = host.hpo("list")
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode in (1, 2)
+    assert errors.startswith("error: ")
+    assert "this should not have happened" not in errors
+    assert "Traceback" not in errors
+    assert SECRET not in out + errors
+
+
+@pytest.mark.parametrize("how", ["PGPASSFILE", "PGPASSWORD", "service"])
+def test_a_password_may_come_from_elsewhere(place: str, tmp_path: Path, how: str) -> None:
+    """A password file, the environment or a service's entry give it: to the command and to its worker processes."""
+    address, _, name = place.partition("/")
+    host_name, _, port = address.partition(":")
+    kept = tmp_path / "kept"
+    storage = f"postgresql://ann@{place}"
+    if how == "PGPASSFILE":
+        kept.write_text(f"{host_name}:{port}:{name}:ann:{SECRET}\n")
+        environ = {"PGPASSFILE": str(kept)}
+    elif how == "PGPASSWORD":
+        environ = {"PGPASSWORD": SECRET}
+    else:
+        lines = f"host={host_name}\nport={port}\ndbname={name}\nuser=ann\npassword={SECRET}\n"
+        kept.write_text(f"[hpo]\n{lines}")
+        environ, storage = {"PGSERVICEFILE": str(kept)}, "postgresql:///?service=hpo"
+    kept.touch()
+    kept.chmod(0o600)
+    with Host(tmp_path / "host", **environ) as host:
+        said = ended(host.hpo(*RUN, "--storage", storage, "--jobs", 1, "--no-confirm", "--name", "s"))
+    assert SECRET not in "".join(said)
+    assert Looker(f"postgresql://ann:{SECRET}@{place}").states() == {"s": "complete"}
