@@ -143,7 +143,7 @@ def test_extending_a_deleted_study_says_so(database):
     """A study that is gone cannot be extended."""
     record = create_study(database, spec())
     change(database.given_url, "DELETE FROM studies")
-    with pytest.raises(StudyNotFound, match="no study 'digits'"):
+    with pytest.raises(StudyNotFound, match=r"the study 'digits' has been deleted from \w+.*://"):
         extend_study(database, record, n_trials=30)
 
 
