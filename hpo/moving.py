@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from hpo.errors import SettingError
-from hpo.study import Storage, Study, load_study, open_database
+from hpo.places import Storage, open_database
+from hpo.study import Study, load_study
 
 
 def export_study(

@@ -19,8 +19,21 @@ from strategies.spelling import is_storable, suggestion
 
 _MANY: Final = 2**31  # what a column of the database can hold
 
+_LONGEST_NAME: Final = 500  # characters: what an index of every database takes, whatever they are
+
 MANY_EPOCHS = 3
 """From so many epochs on, what one costs does not decide on a strategy, unless the time is bounded."""
+
+
+def checked_name(name: object) -> str:
+    """Return the name of a study. Raises SettingError when it cannot be one."""
+    if not isinstance(name, str) or not name.strip() or not is_storable(name):
+        raise SettingError(f"name={name!r}: a study's name is text that is not empty and has no NUL")
+    if len(name) > _LONGEST_NAME:
+        raise SettingError(
+            f"name={name[:30]!r}…: it has {len(name):,} characters, and a study's name at most {_LONGEST_NAME}"
+        )
+    return name
 
 
 def specify(
@@ -45,8 +58,7 @@ def specify(
 ) -> tuple[StudySpec, Objective | None]:
     """Return what defines a study, checked, and its objective; writes nothing. See `create_study`."""
     tuned = None if objective is None else as_objective(objective, metric or "value")
-    if not isinstance(name, str) or not name.strip() or not is_storable(name):
-        raise SettingError(f"name={name!r}: a study's name is text that is not empty and has no NUL")
+    checked_name(name)
     if tuned is not None and metric not in (None, tuned.metric):
         raise SettingError(
             f"metric={metric!r}, but the objective measures {tuned.metric!r}: give the metric to the objective"

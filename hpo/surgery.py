@@ -39,13 +39,6 @@ def checked_trials(numbers: Iterable[object]) -> list[int]:
     return list(found)
 
 
-def checked_name(name: object) -> str:
-    """Return the name of a study. Raises SettingError when it cannot be one."""
-    if not isinstance(name, str) or not name.strip() or not is_storable(name):
-        raise SettingError(f"name={name!r}: a study's name is text that is not empty and has no NUL")
-    return name
-
-
 def extended(
     database: Database,
     record: StudyRecord,

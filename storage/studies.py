@@ -115,6 +115,7 @@ def _create_study(database: Database, spec: StudySpec, tried: set[tuple[float, i
             )
         others = set(sa.inspect(connection).get_table_names()) | set(sa.inspect(connection).get_view_names())
         view = view_name(spec.name, others)
+        now = database.now(connection)
         row = {
             "name": spec.name,
             "view": view,
@@ -137,9 +138,9 @@ def _create_study(database: Database, spec: StudySpec, tried: set[tuple[float, i
             "retries": spec.retries,
             "state": OPEN,
             "revision": 0,
-            "created_at": database.now(connection),
+            "created_at": now,
         }
-        tried.add((row["created_at"], spec.seed))
+        tried.add((now, spec.seed))
         study_id = connection.execute(sa.insert(studies).values(row).returning(studies.c.id)).scalar_one()
         connection.exec_driver_sql(create_view(connection.dialect, view, study_id, spec.space))
         return _record(_find(connection, spec.name, database))

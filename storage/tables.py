@@ -49,7 +49,7 @@ studies = sa.Table(
     sa.Column("n_trials", sa.Integer, comment="the total of trials to start"),
     sa.Column("max_epochs", sa.Integer, nullable=False, comment="the most a trial may train"),
     sa.Column("budget", _Int, comment="a bound on epochs in all"),
-    sa.Column("state", _Text, nullable=False, comment="open or complete"),
+    sa.Column("state", _Text, nullable=False, comment="open, complete, paused or stopped"),
     sa.Column("revision", _Int, nullable=False),
     sa.Column("created_at", _Real, nullable=False),
     sa.Column("ended_at", _Real),

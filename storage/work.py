@@ -71,8 +71,8 @@ class Claim:
 class Exchange:
     """What an exchange brought: claimed jobs (none: wait), whether the study is complete, how many workers it has.
 
-    A study that is `closed` was paused or stopped by a person: it hands out nothing, and its workers are to leave. What
-    is `outdated` is the record that was worked with: the study's space or epochs have changed, so it is to be read anew.
+    A study that is `closed` was paused or stopped by a person: it hands out nothing, and its workers are to leave.
+    Where it is `outdated`, the study's space or epochs have changed since the record was read: it is to be read anew.
     """
 
     claims: list[Claim]

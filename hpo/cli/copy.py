@@ -27,7 +27,7 @@ def copy(
     on in the copy.
     """
     from hpo.moving import copy_study
-    from hpo.study import storage_url
+    from hpo.places import storage_url
 
     study = copy_study(name, storage_url(to), new_name=new_name, storage=storage or "default", checkpoints=checkpoints)
     try:

@@ -25,7 +25,7 @@ def upgrade(*, storage: Storage = None) -> None:
     All of it in one transaction: what is on record stays as it is, and an interruption leaves the database as it was.
     Nobody may be at work meanwhile. Older versions of the program will then refuse it.
     """
-    from hpo.study import storage_url
+    from hpo.places import storage_url
     from storage.database import Database
     from storage.tables import SCHEMA
 
@@ -44,7 +44,7 @@ def check(*, storage: Storage = None, form: Formatted = Format.TABLE) -> None:
 
     It only reads, one consistent state, also while workers work. Every fault is told with what to do; exit code 1.
     """
-    from hpo.study import storage_url
+    from hpo.places import storage_url
     from storage.integrity import examine
 
     examined = list(examine(storage_url(storage or "default")))
@@ -76,7 +76,7 @@ def size(
     form: Formatted = Format.TABLE,
 ) -> None:
     """Say how much room a database takes: each study's trials, jobs, measurements and checkpoints."""
-    from hpo.study import open_database
+    from hpo.places import open_database
     from storage.sizes import measure
     from storage.studies import load_study
 
@@ -139,7 +139,7 @@ def shrink(*, storage: Storage = None) -> None:
 
     Seldom needed: each launch ends with giving back what it has freed.
     """
-    from hpo.study import open_database
+    from hpo.places import open_database
     from storage.shrinking import shrink as shrink_database
 
     database = open_database(storage or "default", create=False)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def list_(*, storage: Storage = None, form: Formatted = Format.TABLE) -> None:
     """List the studies, with their best values."""
-    from hpo.study import open_database
+    from hpo.places import open_database
     from storage.studies import StudySummary, list_studies
 
     database = open_database(storage or "default", create=False)

@@ -31,7 +31,7 @@ def sql(
     A table shows what is called *_at as local time; csv and json give it in full, in seconds since 1970.
     """
     from hpo.cli.durations import parse_duration
-    from hpo.study import storage_url
+    from hpo.places import storage_url
     from storage.readonly import read_only_query
 
     with read_only_query(storage_url(storage or "default"), query, timeout=parse_duration(timeout)) as answer:

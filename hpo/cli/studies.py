@@ -65,7 +65,7 @@ def next_command(database: "Database", *words: str) -> str:
 
     It has no password in it: that is for the environment, or for ~/.pgpass.
     """
-    from hpo.study import storage_url
+    from hpo.places import storage_url
     from storage.engines import parse
 
     elsewhere = database.url != parse(storage_url())

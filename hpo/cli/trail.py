@@ -26,7 +26,7 @@ def trail(
 
     Of all studies or of one, deleted ones included.
     """
-    from hpo.study import open_database
+    from hpo.places import open_database
     from storage.trail import Intervention, list_interventions
 
     database = open_database(storage or "default", create=False)

@@ -32,8 +32,8 @@ def worker(
     """
     from hpo.cli.durations import parse_duration
     from hpo.cli.search import Limits, stdout_for_the_outcome
+    from hpo.places import open_database
     from hpo.standby import Standby
-    from hpo.study import open_database
 
     n_jobs = Limits.of(jobs=jobs).jobs
     seconds = inf if idle_exit is None else parse_duration(idle_exit)

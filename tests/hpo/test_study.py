@@ -14,7 +14,7 @@ from evidence import evidence, rows
 from searches import SPACE, Trainer, ran, searched
 
 import hpo
-from hpo.study import storage_url
+from hpo.places import storage_url
 from strategies import STRATEGIES
 
 

@@ -16,7 +16,6 @@ from alembic.config import Config
 from command_line import command_here, environment
 from crew import SPACE, content
 from evidence import change, evidence, rows, wait_until
-from storage.integrity import examine
 from test_schema import shape
 
 import hpo
@@ -24,6 +23,7 @@ import storage.migrations
 from storage.database import Database
 from storage.engines import open_engine, parse
 from storage.errors import StorageError
+from storage.integrity import examine
 from storage.tables import SCHEMA, VERSION_TABLE, metadata
 from storage.views import STABLE_VIEWS, create_view
 

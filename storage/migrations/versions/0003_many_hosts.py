@@ -44,6 +44,8 @@ def upgrade() -> None:
             comment="rises when the space or max_epochs change: workers read the study anew",
         ),
     )
+    if op.get_bind().dialect.name == "postgresql":  # the one that keeps comments
+        op.alter_column("studies", "state", comment="open, complete, paused or stopped")
     op.create_table(
         "interventions",
         sa.Column("id", sa.Integer(), nullable=False),
