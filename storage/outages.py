@@ -50,7 +50,7 @@ _ADVICE: Final = {
     "malformed": "the file is damaged: restore a copy of it",
     "full": "the disk is full: free some space, then `hpo resume`; what was committed is safe",
     "no space left": "the server's disk is full: free some space there, then `hpo resume`; what was committed is safe",
-    "i/o error": "the disk is full, or fails: see to it, then `hpo resume`; what was committed is safe",
+    "i/o error": "it cannot be written: is the disk full, does it fail, is the file locked? Then `hpo resume`",
     "locked": f"another program has kept it locked for {PATIENCE:.0f} s: close that program, then `hpo resume`",
     "permission denied": "this user may not do that: ask the owner of the database for the right to",
 }
