@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hpo.clusters import CLUSTERS, Lookout, Parcel, guest, placing
 from hpo.errors import HpoError
 from hpo.objectives import Objective
+from hpo.orphans import leave_with
 from hpo.stopwatch import Stopwatch
 from hpo.threads import one_thread
 from hpo.worker import WorkerLoop
@@ -265,8 +266,8 @@ def _child_of(parent: int | None, stopping: threading.Event) -> Iterator[None]:
         yield
     finally:
         over.set()
-        if parent is not None and os.getppid() != parent:
-            os._exit(0)  # loky's process would wait for another task, and nobody is left to send one
+        if parent is not None:
+            leave_with(parent)  # loky's process would wait for another task, be there somebody to send one or not
 
 
 @contextmanager
