@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy.engine import Connection, Row
 
 from storage import statements
-from storage.bulk import fetch, no_garbage_collected
+from storage.bulk import decoded, fetch, no_garbage_collected
 from storage.prepared import from_json, run
 from storage.studies import StudyRecord, StudySpec
 from storage.work import Claim
@@ -149,11 +149,32 @@ class LedgerCopy(Knowledge):
         self._ledger.targets = targets
         if self.revision < 0:
             with no_garbage_collected():
-                self._read(connection)
+                self._read_all(connection)
         elif self.revision != revision:
-            self._read(connection)
+            self._read_changes(connection)
 
-    def _read(self, connection: Connection) -> None:
+    def _read_all(self, connection: Connection) -> None:
+        """Read the whole record, as reading it change by change would have left the ledger."""
+        everything = {"study": self._id, "known": -1}
+        log = []
+        for *about, outcome, end in fetch(connection, statements.jobs_since, everything):
+            log.append(Job(*about, outcome=_STATES[outcome] if outcome else None, end_epoch=end))
+        last = {job.trial: job for job in log}
+        curves = _read_curves(connection, self._id, None)
+        trials = []
+        rows = list(fetch(connection, statements.trials_since, everything))
+        for (number, _, state, bracket, parent), params in zip(rows, decoded([row[1] for row in rows]), strict=True):
+            job = last.get(number)
+            if job is None:
+                trials.append(Trial(number, params, _STATES[state], (), bracket, parent=parent))
+                continue
+            reached = job.from_epoch if job.outcome is None else job.end_epoch
+            curve = () if state == State.DISCARDED else _lower(self._spec, curves[number][:reached])
+            now = State.RUNNING if job.outcome is None else _STATES[state]
+            trials.append(Trial(number, params, now, curve, job.bracket, job.rung, parent))
+        self._ledger.enter_record(trials, log)
+
+    def _read_changes(self, connection: Connection) -> None:
         """Read what has changed since the revision that is known."""
         ledger = self._ledger
         since = {"study": self._id, "known": self.revision}
@@ -162,9 +183,7 @@ class LedgerCopy(Knowledge):
             if number >= ledger.n_trials:
                 ledger.start(number, from_json(params), bracket, parent)
         changed = [(Job(*row[:7]), *row[7:]) for row in fetch(connection, statements.jobs_since, since)]
-        everything = self.revision < 0
-        ended = None if everything else [job.trial for job, outcome, _ in changed if outcome]
-        curves = _read_curves(connection, self._id, ended)
+        curves = _read_curves(connection, self._id, [job.trial for job, outcome, _ in changed if outcome])
         for job, outcome, end in changed:
             if job.number >= ledger.n_jobs:
                 ledger.open_job(job)

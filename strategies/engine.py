@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from strategies.base import DONE, WAIT, Stop, Wait
+from strategies.pages import Pages
 from strategies.planning import Job, Plan, Planned, Targets, check_wait, plan_next
 from strategies.space import Space
 from strategies.strategy import Strategy
@@ -50,8 +51,7 @@ class Ledger:
         self._widened = widened
         self._lag = lag if strategy.adaptive or targets.tolerance is not None else None
         self._taken: dict[Point, int] = {}
-        self._trials: list[Trial] = []
-        self._open: dict[int, Trial] = {}
+        self._trials = Pages()
         self._jobs: list[Job] = []
         self._first_jobs: list[int] = []  # by trial: the number of the job that started it
         self._pending: dict[int, Job] = {}
@@ -80,13 +80,26 @@ class Ledger:
         """Return trial `number` as it stands, with every result that is in."""
         return self._trials[number]
 
+    def enter_record(self, trials: Sequence[Trial], log: Sequence[Job]) -> None:
+        """Enter a whole record into an empty ledger: the trials as they stand, by number, and every job."""
+        if self._jobs or self._trials:
+            raise ValueError("a whole record is entered after other trials")
+        self._trials = Pages.of(trials)
+        self._jobs = list(log)
+        for trial in trials:
+            self._taken.setdefault(point(trial.params), trial.number)
+        for job in log:
+            if job.trial == len(self._first_jobs):
+                self._first_jobs.append(job.number)
+        self._pending = {job.number: job for job in log if job.outcome is None}
+        self._finished_prefix = next(iter(self._pending), len(log))
+        self._epochs = sum(job.epochs for job in log)
+
     def start(self, number: int, params: Params, bracket: int = 0, parent: int | None = None) -> None:
         """Enter a new trial; numbers come in order."""
         if number != len(self._trials):
             raise ValueError(f"trial {number} is entered after {len(self._trials)} trials")
-        trial = Trial(number, params, State.PAUSED, bracket=bracket, parent=parent)
-        self._trials.append(trial)
-        self._open[number] = trial
+        self._trials = self._trials.put(Trial(number, params, State.PAUSED, bracket=bracket, parent=parent))
         self._taken.setdefault(point(params), number)
 
     def open_job(self, job: Job) -> None:
@@ -137,13 +150,7 @@ class Ledger:
     def _put(self, trial: Trial) -> None:
         if trial.state is State.DISCARDED:
             trial = replace(trial, curve=())
-        self._trials[trial.number] = trial
-        if trial.state.ended:
-            self._open.pop(trial.number, None)
-        elif trial.number in self._open or not self._open or trial.number > next(reversed(self._open)):
-            self._open[trial.number] = trial
-        else:  # a trial taken up again: keep the order of numbers
-            self._open = dict(sorted([*self._open.items(), (trial.number, trial)]))
+        self._trials = self._trials.put(trial)
 
     # --- decisions ------------------------------------------------------------------------------------------------
 
@@ -170,33 +177,7 @@ class Ledger:
 
     def view(self, last: int | None = None) -> History:
         """Return the history as it shows when the jobs after `last` are pending (None: every result that is in)."""
-        hidden = self._hidden(last)
-        trials: Sequence[Trial] = self._trials
-        shown = self._open
-        if hidden:
-            trials, shown = list(self._trials), dict(self._open)
-            for job in reversed(hidden):  # the earliest hidden job of a trial has the last word
-                trial = trials[job.trial]
-                if trial.state is State.DISCARDED:  # what a person does is no result: it shows at once
-                    continue
-                curve = trial.curve[: job.from_epoch]
-                trials[job.trial] = replace(trial, state=State.RUNNING, curve=curve, rung=job.rung)
-                shown[job.trial] = trials[job.trial]
-            shown = dict(sorted(shown.items()))
-        targets = self.targets
-        return History(
-            self._space,
-            trials,
-            shown,
-            targets.max_epochs,
-            targets.n_trials,
-            targets.budget,
-            self._seed,
-            self._sign,
-            targets.queue,
-            self._taken,
-            self._widened,
-        )
+        return self._history(self._shown(last), self._taken)
 
     def seen_by(self, job: Job) -> History:
         """Return the history that the decision for `job` had seen, with the trial it started: what a stopper judges by.
@@ -205,10 +186,34 @@ class Ledger:
         """
         if job.seen is None:
             return self.view()
-        seen = self.view(job.seen)
         known = bisect_right(self._first_jobs, job.number)
-        shown = {number: trial for number, trial in seen.open.items() if number < known}
-        return replace(seen, trials=seen.trials[:known], open=shown, taken=None)
+        return self._history(self._shown(job.seen).first(known), None)
+
+    def _history(self, trials: Pages, taken: Mapping[Point, int] | None) -> History:
+        targets = self.targets
+        return History(
+            self._space,
+            trials,
+            trials.open,
+            targets.max_epochs,
+            targets.n_trials,
+            targets.budget,
+            self._seed,
+            self._sign,
+            targets.queue,
+            taken,
+            self._widened,
+        )
+
+    def _shown(self, last: int | None) -> Pages:
+        """Return the trials as they show when the jobs after `last` are pending."""
+        shown: dict[int, Trial] = {}
+        for job in reversed(self._hidden(last)):  # the earliest hidden job of a trial has the last word
+            trial = shown.get(job.trial, self._trials[job.trial])
+            if trial.state is State.DISCARDED:  # what a person does is no result: it shows at once
+                continue
+            shown[job.trial] = replace(trial, state=State.RUNNING, curve=trial.curve[: job.from_epoch], rung=job.rung)
+        return self._trials.put(*shown.values()) if shown else self._trials
 
     def _hidden(self, last: int | None) -> list[Job]:
         """Return the jobs that have ended but show as pending when nothing after job `last` shows."""

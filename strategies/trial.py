@@ -85,8 +85,10 @@ class Trial:
 class History:
     """The trials of a study, by number, with what bounds the study.
 
-    `open` holds the trials that are running or paused, by number in rising order: the ones a scheduler may act upon
-    or has to wait for, so that no decision needs to read a long history from its start.
+    `trials` and `open` never change. `open` holds the trials that are running or paused, by number in rising order: the
+    ones a scheduler may act upon or has to wait for, so that no decision needs to read a long history from its start.
+    A trial that is as in the last history is the same object, and so are pages of such trials (`strategies/pages.py`),
+    if it is the engine that asks.
     """
 
     space: "Space"

@@ -5,6 +5,7 @@ from math import inf
 from operator import is_
 from typing import Final, Generic, TypeVar
 
+from strategies.pages import SIZE, Page, differing, page_at, pages_of
 from strategies.trial import State, Trial
 
 S = TypeVar("S")
@@ -23,17 +24,17 @@ class Generations(Generic[S]):
     def __init__(self, start: S, size: int, step: Callable[[S, Sequence[Trial]], S | None]) -> None:
         self._size = size
         self._step = step
-        self._known: tuple[list[Trial], dict[int, S]] = ([], {0: start})
+        self._known: tuple[Sequence[Page], dict[int, S]] = ((), {0: start})
 
     def after(self, trials: Sequence[Trial]) -> tuple[int, S]:
         """Return how many generations have been learned from, and the state after them."""
-        now = list(trials)
+        now = pages_of(trials)
         before, states = self._known
         unchanged = _agreement(before, now) // self._size
         states = {g: state for g, state in states.items() if g <= unchanged}
         g = max(states)
         state = states[g]
-        while generation := now[g * self._size : (g + 1) * self._size]:
+        while generation := trials[g * self._size : (g + 1) * self._size]:
             following = self._step(state, generation)
             if following is None:
                 break
@@ -44,9 +45,13 @@ class Generations(Generic[S]):
         return g, state
 
 
-def _agreement(before: list[Trial], now: list[Trial]) -> int:
+def _agreement(before: Sequence[Page], now: Sequence[Page]) -> int:
     """Return how many trials at the beginning are the very same objects."""
-    return [*map(is_, before, now), False].index(False)
+    for index in differing(before, now):
+        alike = [*map(is_, page_at(before, index), page_at(now, index)), False].index(False)
+        if alike < SIZE:
+            return index * SIZE + alike
+    return sum(map(len, now))
 
 
 def is_known(trial: Trial) -> bool:

@@ -2,13 +2,15 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import chain, compress, count
+from itertools import compress, count
 from operator import is_not
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from strategies.pages import SIZE, Page, differing, page_at, pages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,22 +61,31 @@ class Rows:
 @dataclass(eq=False)
 class _Table:
     space: "Space"
-    trials: "list[Trial]" = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
     values: Array = field(default_factory=lambda: np.full((0, 0), np.nan))
 
     def renew(self, trials: "Sequence[Trial]", tell: "Callable[[Trial, Space], Array]") -> None:
         """Tell anew what changed. Rows beyond `trials` stay: a longer history may be asked about again."""
-        changed = compress(count(), map(is_not, self.trials, trials))
-        for i in list(chain(changed, range(len(self.trials), len(trials)))):
-            row = tell(trials[i], self.space)
+        now = pages_of(trials)
+        for index in list(differing(self.pages, now)):
+            if index < len(now):
+                self._renew(index, now[index], tell)
+
+    def _renew(self, index: int, page: Page, tell: "Callable[[Trial, Space], Array]") -> None:
+        old = page_at(self.pages, index)
+        self.pages[index : index + 1] = [()]  # until all of it is told
+        changed = compress(count(), map(is_not, old, page))
+        for place in (*changed, *range(len(old), len(page))):
+            row = tell(page[place], self.space)
+            i = index * SIZE + place
             self._fit(i + 1, len(row))
             self.values[i] = np.nan
             self.values[i, : len(row)] = row
-            self.trials[i : i + 1] = [trials[i]]
+        self.pages[index] = page + old[len(page) :]
 
     def widen(self, columns: int) -> None:
         """Have so many columns at least."""
-        self._fit(len(self.trials), columns)
+        self._fit(SIZE * len(self.pages), columns)
 
     def _fit(self, rows: int, columns: int) -> None:
         """Grow by doubling."""

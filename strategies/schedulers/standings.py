@@ -5,11 +5,13 @@ what differs in the next one is corrected; so they are right for any history, an
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable
 from itertools import zip_longest
 from math import inf
 from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
+from strategies.pages import SIZE, Page, differing, page_at, pages_of
 from strategies.trial import State
 
 if TYPE_CHECKING:
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
 Entry = tuple[float, int]
 """A value at a rung, and the number of the trial that has it."""
+Amendment = Callable[[list[Any], Any, int], None]
+"""Puts an entry into some (1), or takes it out (-1)."""
 
 _KEPT: Final = 4
-_CHUNK: Final = 256
 _memory: Final = local()  # a thread's own: several may decide at once
 
 
@@ -56,11 +59,11 @@ class Standings:
         """How many trials are running."""
         self.drawn: dict[int, Any] = {}
         """By rung, what a scheduler has drawn from its ranking and from the curves in it; dropped when they change."""
-        self._trials: list[Trial] = []
+        self._pages: Sequence[Page] = ()
 
     def curve(self, number: int) -> tuple[float, ...]:
         """Return the learning curve of a trial."""
-        return self._trials[number].curve
+        return self._pages[number // SIZE][number % SIZE].curve
 
     def rung(self, trial: "Trial") -> int:
         """Return the rung of the trial's last job, or a higher one that it has reached since the horizon changed."""
@@ -72,30 +75,19 @@ class Standings:
 
     def update(self, trials: "Sequence[Trial]") -> None:
         """Make these the trials whose standings are told."""
-        now = list(trials)
-        if not self._trials:
-            self._enter_all(now)
-            return
-        for number, before, after in _differences(self._trials, now):
-            self._move(before, after)
-            self._rank(number, self._values(before), self._values(after))
+        now = pages_of(trials)
+        amend = _amend if self._pages else _append
+        for number, before, after in _differences(self._pages, now):
+            self._move(before, after, amend)
+            self._rank(number, self._values(before), self._values(after), amend)
             if before and after and after.curve[: before.epochs] != before.curve:
                 self.drawn.clear()  # the same values at the rungs perhaps, but another curve
-        self._trials = now
+        if not self._pages:  # sorting all at once is quicker than one by one
+            for entries in (*self.rankings, *self.waiting):
+                entries.sort()
+        self._pages = now
 
-    def _enter_all(self, trials: "list[Trial]") -> None:
-        """Enter trials where there were none: a long history is sorted once."""
-        for trial in trials:
-            self._move(None, trial)
-            for rung, value in enumerate(self._values(trial)):
-                if value is not None:
-                    self.rankings[rung].append((value, trial.number))
-        for ranking in self.rankings:
-            ranking.sort()
-        self.drawn.clear()
-        self._trials = trials
-
-    def _move(self, before: "Trial | None", after: "Trial | None") -> None:
+    def _move(self, before: "Trial | None", after: "Trial | None", amend: "Amendment") -> None:
         """Correct where a trial may be acted upon."""
         for trial, change in ((before, -1), (after, 1)):
             if trial is None or trial.state.ended:
@@ -104,20 +96,22 @@ class Standings:
             if trial.state is State.RUNNING:
                 self.running += change
             elif trial.epochs < self.levels[rung]:
-                _amend(self.interrupted, trial.number, change)
+                amend(self.interrupted, trial.number, change)
             else:
-                _amend(self.waiting[rung], (trial.curve[self.levels[rung] - 1], trial.number), change)
+                amend(self.waiting[rung], (trial.curve[self.levels[rung] - 1], trial.number), change)
 
-    def _rank(self, number: int, old: "Sequence[float | None]", new: "Sequence[float | None]") -> None:
+    def _rank(
+        self, number: int, old: "Sequence[float | None]", new: "Sequence[float | None]", amend: "Amendment"
+    ) -> None:
         """Correct the rankings where trial `number` has another value than before."""
         for rung, (was, now) in enumerate(zip_longest(old, new)):
             if was == now:
                 continue
             self.drawn.pop(rung, None)
             if was is not None:
-                _amend(self.rankings[rung], (was, number), -1)
+                amend(self.rankings[rung], (was, number), -1)
             if now is not None:
-                _amend(self.rankings[rung], (now, number), 1)
+                amend(self.rankings[rung], (now, number), 1)
 
     def _values(self, trial: "Trial | None") -> list[float | None]:
         """Return by rung the value with which the trial arrived there; None where it has not."""
@@ -136,10 +130,17 @@ def _amend(entries: list[Any], entry: Any, change: int) -> None:
         del entries[bisect_left(entries, entry)]
 
 
-def _differences(before: "list[Trial]", after: "list[Trial]") -> "Iterator[tuple[int, Trial | None, Trial | None]]":
-    """Yield number, old and new of the trials that differ; the very same objects compare at the speed of memory."""
-    for first in range(0, max(len(before), len(after)), _CHUNK):
-        old, new = before[first : first + _CHUNK], after[first : first + _CHUNK]
-        if old != new:
-            pairs = enumerate(zip_longest(old, new), first)
+def _append(entries: list[Any], entry: Any, _: int) -> None:
+    """Put an entry behind others, to be sorted with them."""
+    entries.append(entry)
+
+
+def _differences(
+    before: "Sequence[Page]", after: "Sequence[Page]"
+) -> "Iterator[tuple[int, Trial | None, Trial | None]]":
+    """Yield number, old and new of the trials that differ, whatever pages they are on."""
+    for index in differing(before, after):
+        old, new = page_at(before, index), page_at(after, index)
+        if old != new:  # at the speed of memory, as most are the very same objects
+            pairs = enumerate(zip_longest(old, new), index * SIZE)
             yield from ((number, a, b) for number, (a, b) in pairs if a is not b and a != b)
