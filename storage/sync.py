@@ -156,9 +156,10 @@ class LedgerCopy(Knowledge):
     def _read_all(self, connection: Connection) -> None:
         """Read the whole record, as reading it change by change would have left the ledger."""
         everything = {"study": self._id, "known": -1}
-        log = []
-        for *about, outcome, end in fetch(connection, statements.jobs_since, everything):
-            log.append(Job(*about, outcome=_STATES[outcome] if outcome else None, end_epoch=end))
+        log = [
+            Job(*(*about, _STATES[outcome] if outcome else None, end))
+            for *about, outcome, end in fetch(connection, statements.jobs_since, everything)
+        ]
         last = {job.trial: job for job in log}
         curves = _read_curves(connection, self._id, None)
         trials = []

@@ -51,7 +51,9 @@ class Ledger:
         self._widened = widened
         self._lag = lag if strategy.adaptive or targets.tolerance is not None else None
         self._taken: dict[Point, int] = {}
-        self._trials = Pages()
+        self._pages = Pages()
+        self._entered: dict[int, Trial] = {}  # what the pages do not show yet
+        self._n_trials = 0
         self._jobs: list[Job] = []
         self._first_jobs: list[int] = []  # by trial: the number of the job that started it
         self._pending: dict[int, Job] = {}
@@ -69,7 +71,7 @@ class Ledger:
     @property
     def n_trials(self) -> int:
         """How many trials have started."""
-        return len(self._trials)
+        return self._n_trials
 
     @property
     def pending(self) -> Mapping[int, Job]:
@@ -78,13 +80,14 @@ class Ledger:
 
     def trial(self, number: int) -> Trial:
         """Return trial `number` as it stands, with every result that is in."""
-        return self._trials[number]
+        return self._entered.get(number) or self._pages[number]
 
     def enter_record(self, trials: Sequence[Trial], log: Sequence[Job]) -> None:
         """Enter a whole record into an empty ledger: the trials as they stand, by number, and every job."""
-        if self._jobs or self._trials:
+        if self._jobs or self._n_trials:
             raise ValueError("a whole record is entered after other trials")
-        self._trials = Pages.of(trials)
+        self._pages = Pages.of(trials)
+        self._n_trials = len(trials)
         self._jobs = list(log)
         for trial in trials:
             self._taken.setdefault(point(trial.params), trial.number)
@@ -97,9 +100,10 @@ class Ledger:
 
     def start(self, number: int, params: Params, bracket: int = 0, parent: int | None = None) -> None:
         """Enter a new trial; numbers come in order."""
-        if number != len(self._trials):
-            raise ValueError(f"trial {number} is entered after {len(self._trials)} trials")
-        self._trials = self._trials.put(Trial(number, params, State.PAUSED, bracket=bracket, parent=parent))
+        if number != self._n_trials:
+            raise ValueError(f"trial {number} is entered after {self._n_trials} trials")
+        self._n_trials += 1
+        self._entered[number] = Trial(number, params, State.PAUSED, bracket=bracket, parent=parent)
         self._taken.setdefault(point(params), number)
 
     def open_job(self, job: Job) -> None:
@@ -115,7 +119,7 @@ class Ledger:
             self._first_jobs.append(job.number)
         self._pending[job.number] = job
         self._epochs += job.epochs
-        trial = self._trials[job.trial]
+        trial = self.trial(job.trial)
         curve = trial.curve[: job.from_epoch]
         self._put(Trial(job.trial, trial.params, State.RUNNING, curve, job.bracket, job.rung, trial.parent))
 
@@ -128,7 +132,7 @@ class Ledger:
         self._epochs += ended.epochs
         while self._finished_prefix < len(self._jobs) and self._finished_prefix not in self._pending:
             self._finished_prefix += 1
-        trial = self._trials[job.trial]
+        trial = self.trial(job.trial)
         self._put(Trial(job.trial, trial.params, outcome, curve, trial.bracket, trial.rung, trial.parent))
 
     def move_trial(self, number: int, state: State) -> None:
@@ -137,7 +141,7 @@ class Ledger:
         A person may discard it, stop it, or let a complete one go on: then it is paused.
         """
         self._moves += 1
-        self._put(replace(self._trials[number], state=state))
+        self._put(replace(self.trial(number), state=state))
 
     @property
     def standing(self) -> tuple[Any, ...]:
@@ -150,7 +154,7 @@ class Ledger:
     def _put(self, trial: Trial) -> None:
         if trial.state is State.DISCARDED:
             trial = replace(trial, curve=())
-        self._trials = self._trials.put(trial)
+        self._entered[trial.number] = trial
 
     # --- decisions ------------------------------------------------------------------------------------------------
 
@@ -209,11 +213,17 @@ class Ledger:
         """Return the trials as they show when the jobs after `last` are pending."""
         shown: dict[int, Trial] = {}
         for job in reversed(self._hidden(last)):  # the earliest hidden job of a trial has the last word
-            trial = shown.get(job.trial, self._trials[job.trial])
+            trial = shown.get(job.trial) or self.trial(job.trial)
             if trial.state is State.DISCARDED:  # what a person does is no result: it shows at once
                 continue
             shown[job.trial] = replace(trial, state=State.RUNNING, curve=trial.curve[: job.from_epoch], rung=job.rung)
-        return self._trials.put(*shown.values()) if shown else self._trials
+        return self._known().put(*shown.values()) if shown else self._known()
+
+    def _known(self) -> Pages:
+        """Return the trials as they stand: a page with several that changed is written once."""
+        if self._entered:
+            self._pages, self._entered = self._pages.put(*self._entered.values()), {}
+        return self._pages
 
     def _hidden(self, last: int | None) -> list[Job]:
         """Return the jobs that have ended but show as pending when nothing after job `last` shows."""

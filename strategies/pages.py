@@ -64,11 +64,16 @@ class Pages(Sequence[Trial]):
     def put(self, *trials: Trial) -> "Pages":
         """Return these pages with each of `trials` in its number's place; a new one has the next number."""
         pages, marks = list(self.pages), dict(self._marks)
+        fresh: dict[int, list[Trial]] = {}
         for trial in trials:
             index, place = divmod(trial.number, SIZE)
-            page = page_at(pages, index)
-            pages[index : index + 1] = [(*page[:place], trial, *page[place + 1 :])]
+            page = fresh.get(index)
+            if page is None:
+                page = fresh[index] = list(page_at(pages, index))
+            page[place : place + 1] = [trial]
             _mark(marks, index, place, not trial.state.ended)
+        for index, page in fresh.items():
+            pages[index : index + 1] = [tuple(page)]
         return Pages(pages, marks)
 
     def first(self, number: int) -> "Pages":
