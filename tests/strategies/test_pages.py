@@ -75,7 +75,13 @@ def test_what_is_put_shows_in_the_new_pages_alone(length, changes, shorter):
         one_by_one = one_by_one.put(each)
     assert pages.put(*later) == one_by_one == after
     assert pages == before
-    for found, trials in ((pages, before), (one_by_one, after), (one_by_one.first(shorter), after[:shorter])):
+    told = [
+        (pages, before),
+        (one_by_one, after),
+        (one_by_one.first(shorter), after[:shorter]),
+        (Pages.of(after), after),
+    ]
+    for found, trials in told:
         assert found == trials
         expected = {each.number: each for each in trials if not each.state.ended}
         assert list(found.open.items()) == list(expected.items())
