@@ -153,4 +153,5 @@ def test_a_trial_that_kills_its_workers_fails_and_the_search_goes_on(tmp_path: P
     study.optimize(n_jobs=2, backend="loky")
     states = rows(path, "SELECT number, state, error FROM trials ORDER BY number")
     assert [state for _, state, _ in states] == ["complete", "complete", "failed", "complete", "complete"]
-    assert "3 workers died" in states[2][2]
+    assert "ended by SIGKILL" in states[2][2]
+    assert "the last of 3 attempts" in states[2][2]

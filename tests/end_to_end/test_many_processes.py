@@ -110,7 +110,7 @@ def run_together(folder: Path, count: int) -> tuple[float, float]:
 
 @pytest.mark.alone
 def test_sixteen_processes_share_a_file(tmp_path: Path) -> None:
-    """No error, no trial lost or doubled, no claim that waits a second, and no slower in sum than one process."""
+    """No error, no trial lost or doubled, no claim that waits for half of the search, and no slower in sum than one process."""
     alone, _ = run_together(tmp_path / "one", 1)
     together, longest = run_together(tmp_path / "sixteen", 16)
     path = tmp_path / "sixteen" / "many.db"
@@ -119,5 +119,5 @@ def test_sixteen_processes_share_a_file(tmp_path: Path) -> None:
     assert rows(path, "SELECT count(*), count(DISTINCT trial) FROM jobs WHERE state = 'done'") == [(TRIALS, TRIALS)]
     assert rows(path, "SELECT count(*) FROM measurements") == [(TRIALS,)]
     assert len(rows(path, "SELECT DISTINCT worker FROM jobs")) == 16
-    assert longest < 1.0
+    assert longest < 0.5 * TRIALS / together
     assert together >= alone

@@ -99,7 +99,7 @@ def test_postgresql_on_a_full_disk(
         )
     place = disk("160m")
     place.chmod(0o755)
-    for folder in (tmp_path, *tmp_path.parents[:2]):  # the server's account passes through
+    for folder in (tmp_path, *tmp_path.parents[:3]):  # the server's account passes through
         folder.chmod(folder.stat().st_mode | 0o011)
     home = place / "server"
     home.mkdir()

@@ -183,7 +183,8 @@ def test_first_guesses_are_tried_first_and_once(name, data):
     unique = list({point(guess): guess for guess in guesses}.values())
     found = [trial.params for trial in study.trials if trial.params in unique]
     if "budgeted" in study.strategy.name:  # a guess waits for the turn of its class
-        assert all(found.count(guess) <= 1 for guess in unique) or study.space.size < len(study.trials)
+        used_up = {point(guess) for guess in unique if not any(isinstance(value, float) for value in guess.values())}
+        assert all(found.count(guess) <= 1 or point(guess) in used_up for guess in unique)
     else:
         assert [trial.params for trial in study.trials][: len(unique)] == unique[: len(study.trials)]
 
