@@ -19,16 +19,18 @@ def test_deadlocks(postgres: Server, search: Search, expected: dict) -> None:
     url = postgres.new_database()
     name = str(make_url(url).database)
     with postgres.admin() as admin:
-        admin.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '20ms'")
+        admin.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '200ms'")
     with Command(*search.run(url), cwd=search.folder, TRAINER_PAUSE="0.05") as command:
         wait_until(url, MEASURED, 1)
         with postgres.admin(name) as rival:
+            rival.execute("SET deadlock_timeout = '10s'")  # the worker looks first, and so it is the worker that loses
             seen = lost = 0
             while command.wait_for(lambda: rows(url, MEASURED)[0][0] > seen):  # noqa: B023 - called at once
                 seen = rows(url, MEASURED)[0][0]
                 try:
                     with rival.transaction():
                         rival.execute("SELECT number FROM trials ORDER BY number DESC FOR UPDATE")
+                        rival.execute("SELECT pg_sleep(0.05)")  # a worker comes, locks the study, and waits for a trial
                         rival.execute("UPDATE studies SET revision = revision")
                 except psycopg.errors.DeadlockDetected:
                     lost += 1
