@@ -13,7 +13,7 @@ CREWS = {"sqlite": (1, 4, 16), "postgresql": (1, 16, 64)}
 
 def run(folder: Path, databases: list[str], scale: float) -> None:
     """Print trials a second, errors, and the ratios."""
-    seconds = max(2.0, 10 * scale)
+    seconds = max(3.0, 10 * scale)
     print(f"trials a second, an instant objective, {seconds:.0f} s each, started together")
     for kind in databases:
         with place(kind, folder) as new_url:
