@@ -20,8 +20,9 @@ from hpo.objectives import Beginning, EpochResult, Objective, failure
 from hpo.orphans import leave_with
 from storage.confirmations import Repeat, read_repeats, write_repeat
 from storage.database import Database
-from storage.queries import TrialRecord, list_trials, read_curves
+from storage.queries import TrialRecord, get_trial, list_trials, read_curves
 from storage.studies import StudyRecord
+from strategies import State
 
 LEVEL: Final = 0.95
 """Of the intervals around the means."""
@@ -89,13 +90,11 @@ def confirmed(database: Database, study: StudyRecord) -> list[Confirmed]:
     by_trial: dict[int, list[Repeat]] = {}
     for repeat in _current(database, study):
         by_trial.setdefault(repeat.trial, []).append(repeat)
-    if not by_trial:
-        return []
-    values = {trial.number: trial.value for trial in list_trials(database, study, best_first=True)}
+    trials = _those(database, study, by_trial)
     found = [
-        _confirmed(number, float(values[number] or 0.0), repeats)
-        for number, repeats in by_trial.items()
-        if values.get(number) is not None  # a trial may have been discarded since
+        _confirmed(number, trial.value, by_trial[number])
+        for number, trial in trials.items()
+        if trial.value is not None and trial.state not in (State.FAILED, State.DISCARDED)  # since it was confirmed
     ]
     sign = study.spec.sign
     return sorted(found, key=lambda each: (each.mean is None, each.failed, sign * (each.mean or 0.0), each.trial))
@@ -103,9 +102,15 @@ def confirmed(database: Database, study: StudyRecord) -> list[Confirmed]:
 
 def _current(database: Database, study: StudyRecord) -> list[Repeat]:
     """Return the trainings on record that are as long as their trials: one that has gone on since is not confirmed."""
-    epochs = {trial.number: trial.epochs for trial in list_trials(database, study)}
     found = read_repeats(database, study)
-    return [each for each in found if each.error is not None or each.epochs == epochs[each.trial]]
+    trials = _those(database, study, {repeat.trial for repeat in found})
+    return [each for each in found if each.error is not None or each.epochs == trials[each.trial].epochs]
+
+
+def _those(database: Database, study: StudyRecord, numbers: Iterable[int]) -> dict[int, TrialRecord]:
+    """Return a few trials by number."""
+    found = (get_trial(database, study, number) for number in sorted(numbers))
+    return {trial.number: trial for trial in found if trial is not None}
 
 
 def leaders(database: Database, study: StudyRecord, top: int) -> list[TrialRecord]:

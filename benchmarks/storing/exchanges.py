@@ -1,12 +1,13 @@
 """A worker that exchanges with the database and trains nothing: `python -m benchmarks.storing.exchanges URL ROUNDS`.
 
-It answers lines of its input: `go` with the seconds an exchange took on average, `memory` with its greatest size in MB.
+It answers lines of its input: `go` with the seconds an exchange took on average, `memory` with its size in MB.
 The first line that it prints is after how many seconds it had claimed its first job.
 """
 
-import resource
 import sys
 import time
+
+import psutil
 
 from storage.database import Database
 from storage.studies import load_study
@@ -34,7 +35,7 @@ def main(url: str, rounds: int) -> None:
             worklist.exchange([_ended(claim)], Wanted(jobs=0))
             return
         if line.strip() == "memory":
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+            print(psutil.Process().memory_info().rss / 2**20, flush=True)
             continue
         began = time.perf_counter()
         for _ in range(rounds):
