@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.engines import parse
 from storage.errors import StorageError
 from storage.readonly_sqlite import reading
-from storage.sqlite_file import path_in
+from storage.sqlite_file import cut, path_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,9 @@ def examine(url: str) -> Iterator[Examined]:
 
 def _faults_of(path: "Path") -> Iterator[Fault]:
     advice = _RESTORE.format(name=path.name)
+    if missing := cut(path):  # SQLite takes the end of a page that is missing for zeros, and may find nothing wrong
+        yield Fault(path.name, f"the file is cut short: its last {missing:,} bytes are missing", advice)
+        return
     try:
         with reading(path) as connection:
             for (message,) in connection.execute(f"PRAGMA integrity_check({_MOST})"):

@@ -38,7 +38,11 @@ def take_up(path: Path, *, create: bool) -> File:
             _open_files[file] += 1
             return file
     except (OSError, ValueError) as error:
-        raise StorageError(f"{path} cannot be opened ({error}): check its name and permissions") from error
+        raise _closed(path, error) from error
+
+
+def _closed(path: Path, error: Exception) -> StorageError:
+    return StorageError(f"{path} cannot be opened ({error}): check its name and permissions")
 
 
 def check_place(path: Path, file: File) -> None:
@@ -104,9 +108,25 @@ def _check_content(path: Path) -> None:
             f"{path} is not an SQLite database, or one whose beginning has been overwritten with zeros: restore a copy "
             "of it, or name another file with --storage or HPO_STORAGE"
         )
-    # Twice: while another process empties its log into the file, the file is shorter than its beginning says.
-    if _missing(path) and (missing := _missing(path)):
+    if missing := _cut(path):
         raise StorageError(f"{path} is cut short: its last {missing:,} bytes are missing; restore a copy of it")
+
+
+def cut(path: Path) -> int:
+    """Return how many bytes a database lacks at its end; 0 for one that is open in this process, see `_check`.
+
+    Raises StorageError when it cannot be read.
+    """
+    try:
+        with _files:
+            return 0 if _open_files[_identity(path)] else _cut(path)
+    except OSError as error:
+        raise _closed(path, error) from error
+
+
+def _cut(path: Path) -> int:
+    # Twice: while another process empties its log into the file, the file is shorter than its beginning says.
+    return _missing(path) and _missing(path)
 
 
 def _missing(path: Path) -> int:

@@ -31,9 +31,11 @@ WORK = """
 import sys, hpo
 from hpo.sources import load_objective
 objective = load_objective(sys.argv[1] + ":Objective")
-sys.stdin.readline()  # both are ready
 for name, storage in zip(sys.argv[2::2], sys.argv[3::2]):
-    hpo.load_study(name, storage=storage, objective=objective).optimize()
+    study = hpo.load_study(name, storage=storage, objective=objective)
+    print("ready", flush=True)
+    sys.stdin.readline()  # both are
+    study.optimize()
 """
 LAUNCH = """
 import sys, hpo
@@ -94,12 +96,21 @@ def work_together(folder: Path, places: dict[str, Place]) -> dict[str, Place]:
         made(folder, strategy, place)
     line = [sys.executable, "-c", WORK, str(folder / "trainer.py"), *map(str, chain(*places.items()))]
     workers = [
-        subprocess.Popen(line, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TRAINER_PAUSE": pause})
+        subprocess.Popen(
+            line,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"TRAINER_PAUSE": pause},
+        )
         for pause in ("0.001", "0.002")
     ]
-    for worker in workers:
-        worker.stdin.write(b"\n")
-        worker.stdin.flush()
+    for _ in places:  # they begin each study at the same time
+        for worker in workers:
+            assert worker.stdout.readline() == b"ready\n", worker.communicate()[1].decode()
+        for worker in workers:
+            worker.stdin.write(b"\n")
+            worker.stdin.flush()
     for worker in workers:
         _, errors = worker.communicate(timeout=240)
         assert worker.returncode == 0, errors.decode()
