@@ -107,9 +107,9 @@ if TYPE_CHECKING:
     from network.estimators import MLPClassifier as MLPClassifier
     from network.estimators import MLPRegressor as MLPRegressor
     from network.estimators import Perceptron as Perceptron
-    from storage.queries import Overview as Overview
-    from storage.queries import TrialRecord as TrialRecord
-    from storage.trail import Intervention as Intervention
+    from storage.interventions.trail import Intervention as Intervention
+    from storage.questions.queries import Overview as Overview
+    from storage.questions.queries import TrialRecord as TrialRecord
     from strategies import (
         ASHA as ASHA,
     )
@@ -273,8 +273,8 @@ _HOMES: Final = {
         "Step Training TrainingData Warmup evaluate fit load_estimator multi_start predict"
     ),
     "network.estimators": "MLPClassifier MLPRegressor Perceptron",
-    "storage.queries": "Overview TrialRecord",
-    "storage.trail": "Intervention",
+    "storage.questions.queries": "Overview TrialRecord",
+    "storage.interventions.trail": "Intervention",
     "strategies": (
         "DONE WAIT ASHA Bayes Budgeted BudgetedBandit CMAES Choice CurveExtrapolation DifferentialEvolution Float "
         "FreezeThaw Full GaussianProcess Grid Halton History Hyperband InfiniteHyperband Int Loss Median MetaMax "

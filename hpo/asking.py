@@ -15,11 +15,11 @@ from hpo.errors import Exhausted, SettingError
 from hpo.objectives import read_value
 from hpo.threads import one_thread
 from storage.database import Database
-from storage.queries import read_curves
+from storage.exchange.work import Claim, Measurement, Progress, Report, Wanted
+from storage.exchange.workers import Worker, list_dead, register
+from storage.exchange.worklist import Worklist
+from storage.questions.queries import read_curves
 from storage.studies import StudyRecord, reload_study
-from storage.work import Claim, Measurement, Progress, Report, Wanted
-from storage.workers import Worker, list_dead, register
-from storage.worklist import Worklist
 from strategies import Params, State
 
 _LEASE: Final = 1e9  # seconds: whoever asked may take as long as it takes

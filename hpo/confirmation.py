@@ -18,9 +18,9 @@ import numpy as np
 from hpo.errors import SettingError, WorkerError
 from hpo.objectives import Beginning, EpochResult, Objective, failure
 from hpo.orphans import leave_with
-from storage.confirmations import Repeat, read_repeats, write_repeat
 from storage.database import Database
-from storage.queries import TrialRecord, get_trial, list_trials, read_curves
+from storage.exchange.confirmations import Repeat, read_repeats, write_repeat
+from storage.questions.queries import TrialRecord, get_trial, list_trials, read_curves
 from storage.studies import StudyRecord
 from strategies import State
 

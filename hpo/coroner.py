@@ -14,8 +14,8 @@ import psutil
 
 from hpo.processes import IsolatedProcesses, ending
 from hpo.stopwatch import Reading, read
-from storage.deaths import Death, innocent, vanished
-from storage.workers import pid_of
+from storage.exchange.deaths import Death, innocent, vanished
+from storage.exchange.workers import pid_of
 
 _LOOK_EVERY: Final = 0.1  # seconds between two looks at the stopwatches
 _AT_REST: Final = Reading()

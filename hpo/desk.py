@@ -12,8 +12,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Self
 
-from storage.work import Checkpoint, Claim, Exchange, Measurement, Progress, Report, Wanted
-from storage.worklist import Worklist
+from storage.exchange.work import Checkpoint, Claim, Exchange, Measurement, Progress, Report, Wanted
+from storage.exchange.worklist import Worklist
 from strategies import History, Job, State
 
 BEAT: Final = 0.2

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from hpo.errors import ObjectiveError, SettingError
 from hpo.objectives import Beginning, Objective
 from hpo.sources import find_objective, has_changed
-from storage.columns import trial_columns
 from storage.database import Database
-from storage.queries import Overview, TrialRecord, get_trial, list_trials, overview, read_curves, read_state
+from storage.interventions.trail import Intervention, interventions_in
+from storage.questions.columns import trial_columns
+from storage.questions.queries import Overview, TrialRecord, get_trial, list_trials, overview, read_curves, read_state
 from storage.studies import COMPLETE, Direction, StudyRecord, StudySpec, reload_study
-from storage.trail import Intervention, interventions_in
 from strategies import Params, Space
 
 if TYPE_CHECKING:

@@ -25,11 +25,11 @@ from hpo.stopwatch import Stopwatch
 from hpo.threads import one_thread
 from hpo.worker import WorkerLoop
 from storage.database import Database
-from storage.deaths import Death, innocent, vanished
 from storage.errors import StorageError
+from storage.exchange.deaths import Death, innocent, vanished
+from storage.exchange.workers import Worker, list_dead, list_pids, process_name, request_stop, vouch
+from storage.exchange.worklist import LEASE, Worklist
 from storage.studies import StudyRecord, load_study
-from storage.workers import Worker, list_dead, list_pids, process_name, request_stop, vouch
-from storage.worklist import LEASE, Worklist
 
 if TYPE_CHECKING:
     from hpo.coroner import Coroner

@@ -23,7 +23,7 @@ from hpo.launch import Watcher
 from hpo.pictures import draw_curves
 from storage.database import Database
 from storage.errors import StorageError
-from storage.queries import Overview, TrialRecord, list_trials, overview, read_curves
+from storage.questions.queries import Overview, TrialRecord, list_trials, overview, read_curves
 from storage.studies import StudyRecord
 from strategies import State
 

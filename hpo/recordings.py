@@ -74,7 +74,7 @@ class RecordedCurves:
 
 def recorded_curves(study: "Study") -> RecordedCurves:
     """Return the curves of a study, as far as its trials were trained. Raises SettingError when it has none."""
-    from storage.queries import read_curves
+    from storage.questions.queries import read_curves
 
     spec = study.spec
     trials = [trial for trial in study.trials if trial.parent is None and trial.state is not State.DISCARDED]

@@ -14,7 +14,7 @@ from strategies import Params, Space, State
 
 if TYPE_CHECKING:
     from hpo.study import Study
-    from storage.brought import Result
+    from storage.interventions.brought import Result
 
 _SHOWN: Final = 5
 
@@ -146,7 +146,7 @@ def begin_with(study: "Study", findings: Findings, *, skip_unfit: bool = False) 
     All of them or none. Raises SettingError for another direction and for results that do not fit, StorageError when
     the study has begun.
     """
-    from storage.brought import bring
+    from storage.interventions.brought import bring
 
     check_direction(findings, study.direction)
     results, _ = fitted(findings, study.space, study.spec.targets.max_epochs, skip_unfit=skip_unfit)
@@ -195,7 +195,7 @@ class _Unfit(Exception):  # noqa: N818 - it never leaves this file
 
 
 def _result(found: Found, space: Space, max_epochs: int) -> "Result":
-    from storage.brought import Result
+    from storage.interventions.brought import Result
 
     params = _point(found.params, space)
     curve = _whole(found)

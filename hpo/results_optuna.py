@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hpo.errors import SettingError, SpaceError
 from hpo.results import Findings, Found
-from storage.engines import parse
+from storage.connection.engines import parse
 from strategies import Choice, Float, Int, Parameter, Space, State
 
 _STATES: Final = {"COMPLETE": State.COMPLETE, "PRUNED": State.STOPPED, "FAIL": State.FAILED}

@@ -9,7 +9,7 @@ from hpo.errors import HpoError
 from hpo.study import Study
 from storage.database import Database
 from storage.errors import Unavailable
-from storage.openings import list_open
+from storage.exchange.openings import list_open
 from storage.studies import load_study
 
 _LOOK_EVERY: Final = 0.5  # seconds between two looks for an open study

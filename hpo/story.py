@@ -8,7 +8,7 @@ from hpo.telling import Teller, changed, shown
 
 if TYPE_CHECKING:
     from hpo.study import Study
-    from storage.queries import DecisionRecord, TrialRecord
+    from storage.questions.queries import DecisionRecord, TrialRecord
 
 _SHOWN: Final = 5
 """Decisions that trained a trial on which are told at the start and at the end; those between are counted."""
@@ -16,7 +16,7 @@ _SHOWN: Final = 5
 
 def story(study: "Study", number: int) -> list[str]:
     """Return trial `number`'s story, a sentence or two an item. Raises SettingError when there is no such trial."""
-    from storage.queries import list_decisions
+    from storage.questions.queries import list_decisions
 
     trial, teller = study.trial(number), Teller(study.spec.metric)
     told = [_who(trial, study)]
@@ -48,7 +48,7 @@ def _went_on(teller: Teller, decisions: "Sequence[DecisionRecord]") -> Iterator[
 
 def _by_hand(study: "Study", number: int) -> Iterator[str]:
     """Yield what people did to it, each with who and when."""
-    from storage.trail import interventions_in
+    from storage.interventions.trail import interventions_in
 
     for each in interventions_in(study.database, study.record, trial=number):
         when = strftime("%Y-%m-%d %H:%M:%S", localtime(each.at))
@@ -57,7 +57,7 @@ def _by_hand(study: "Study", number: int) -> Iterator[str]:
 
 def _standing(trial: "TrialRecord", study: "Study") -> Iterator[str]:
     """Yield where it stands among the others, and what its confirmation showed."""
-    from storage.queries import rank_of
+    from storage.questions.queries import rank_of
 
     place = rank_of(study.database, study.record, trial.number)
     if place is not None:

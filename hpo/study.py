@@ -27,9 +27,9 @@ from hpo.settings import (
 from hpo.sources import as_objective
 from hpo.surgery import Wider, checked_reason, checked_trials, extended, let_go_on
 from storage.database import Database
-from storage.queries import overview
-from storage.shrinking import give_back
-from storage.steering import delete, pause, rename, stop_study
+from storage.interventions.steering import delete, pause, rename, stop_study
+from storage.interventions.surgery import discard_trials, retry_trials, stop_trials
+from storage.questions.queries import overview
 from storage.studies import (
     Direction,
     JobOrder,
@@ -41,7 +41,7 @@ from storage.studies import (
 )
 from storage.studies import create_study as write_study
 from storage.studies import load_study as read_study
-from storage.surgery import discard_trials, retry_trials, stop_trials
+from storage.upkeep.shrinking import give_back
 from strategies import Grid, Space, Strategy
 
 if TYPE_CHECKING:

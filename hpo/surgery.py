@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hpo.errors import HpoError, SettingError
 from storage.database import Database
-from storage.steering import extend, reopen
+from storage.interventions.steering import extend, reopen
 from storage.studies import PAUSED, STOPPED, StudyRecord, reload_study
 from strategies import Space
 from strategies.spelling import is_storable

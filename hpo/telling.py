@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from storage.queries import DecisionRecord, TrialRecord
+    from storage.questions.queries import DecisionRecord, TrialRecord
 
 _SILENT: Final = {"rung", "bracket", "search", "another", "initial", "by", "shape", "epochs"}
 """Keys that other words tell already."""

@@ -12,10 +12,10 @@ from hpo.stopwatch import Stopwatch
 from storage.codec import encode
 from storage.database import Database
 from storage.errors import CheckpointError, StorageError
+from storage.exchange.work import Claim, Measurement, Wanted
+from storage.exchange.workers import STOP, Worker, list_dead, register, retire
+from storage.exchange.worklist import LEASE, Worklist
 from storage.studies import StudyRecord, reload_study
-from storage.work import Claim, Measurement, Wanted
-from storage.workers import STOP, Worker, list_dead, register, retire
-from storage.worklist import LEASE, Worklist
 from strategies import State, Stop, Trial
 
 CHECKPOINT_EVERY: Final = 5.0

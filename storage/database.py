@@ -13,14 +13,14 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from storage import tables
-from storage.at_work import refuse_while_at_work
-from storage.engines import for_reading, for_writing, open_engine, parse
+from storage.connection.at_work import refuse_while_at_work
+from storage.connection.engines import for_reading, for_writing, open_engine, parse
+from storage.connection.outages import explained, persistent
+from storage.connection.sqlite_file import File, check_place, let_go, path_in, take_up
+from storage.connection.write_ahead import Log
 from storage.errors import StorageError
-from storage.outages import explained, persistent
-from storage.sqlite_file import File, check_place, let_go, path_in, take_up
-from storage.views import STABLE_VIEWS
-from storage.write_ahead import Log
+from storage.schema import tables
+from storage.schema.views import STABLE_VIEWS
 
 _VERSION: Final = sa.select(sa.column("version_num", sa.Text)).select_from(sa.table(tables.VERSION_TABLE))
 _ALONE: Final = 0x68706F  # our number among a PostgreSQL database's advisory locks
@@ -124,7 +124,7 @@ class Database:
         """
         from alembic.util import CommandError
 
-        from storage.migrations import upgrade
+        from storage.schema.migrations import upgrade
 
         with self.alone() as connection:
             before = str(_schema_of(connection)[0])
@@ -191,7 +191,7 @@ class Database:
                 self._log.switch_on(connection)
 
     def _create_schema(self) -> None:
-        from storage.migrations import upgrade
+        from storage.schema.migrations import upgrade
 
         with self.alone() as connection:
             if _schema_of(connection)[0] is None:  # nobody else has made it meanwhile

@@ -7,11 +7,11 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from storage.connection.outages import persistent
 from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound
-from storage.outages import persistent
-from storage.tables import USABLE, studies, trials
-from storage.views import create_view, view_name
+from storage.schema.tables import USABLE, studies, trials
+from storage.schema.views import create_view, view_name
 from strategies import Params, Space, Strategy, Targets
 from strategies.spelling import nearest
 

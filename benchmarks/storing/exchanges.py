@@ -10,10 +10,10 @@ import time
 import psutil
 
 from storage.database import Database
+from storage.exchange.work import Claim, Measurement, Progress, Report, Wanted
+from storage.exchange.workers import Worker, register
+from storage.exchange.worklist import Worklist
 from storage.studies import load_study
-from storage.work import Claim, Measurement, Progress, Report, Wanted
-from storage.workers import Worker, register
-from storage.worklist import Worklist
 from strategies import State
 
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 import hpo
 from benchmarks.storing.places import for_optuna
 from storage.database import Database
+from storage.schema.tables import jobs, measurements, trials
 from storage.studies import load_study
-from storage.tables import jobs, measurements, trials
 from strategies.planning import trial_seed
 
 SPACE = hpo.Space(

@@ -27,7 +27,7 @@ def best(
     Its value and hyperparameters; of a network also how good it is on the test part of the data.
     """
     from hpo.cli.outcome import best_found, tell_best
-    from storage.queries import read_curves
+    from storage.questions.queries import read_curves
 
     with opened(name, storage) as study:
         winner, spec = study.winner, study.spec

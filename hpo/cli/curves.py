@@ -29,7 +29,7 @@ def curves(
     Of the best trials, or of those that are named. --format csv or json writes the numbers.
     """
     from hpo.pictures import draw_curves
-    from storage.queries import list_trials, read_curves
+    from storage.questions.queries import list_trials, read_curves
 
     with opened(name, storage) as study:
         wanted = [study.trial(number).number for number in numbers or ()] or [

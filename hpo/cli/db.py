@@ -9,8 +9,8 @@ from hpo.cli.options import Format, Formatted, Storage
 from hpo.cli.output import write_rows
 
 if TYPE_CHECKING:
-    from storage.integrity import Examined
-    from storage.sizes import Sizes
+    from storage.upkeep.integrity import Examined
+    from storage.upkeep.sizes import Sizes
 
 app = typer.Typer(no_args_is_help=True, help="Look after a database.")
 
@@ -27,7 +27,7 @@ def upgrade(*, storage: Storage = None) -> None:
     """
     from hpo.places import storage_url
     from storage.database import Database
-    from storage.tables import SCHEMA
+    from storage.schema.tables import SCHEMA
 
     database = Database(storage_url(storage or "default"), older=True)
     try:
@@ -45,7 +45,7 @@ def check(*, storage: Storage = None, form: Formatted = Format.TABLE) -> None:
     It only reads, one consistent state, also while workers work. Every fault is told with what to do; exit code 1.
     """
     from hpo.places import storage_url
-    from storage.integrity import examine
+    from storage.upkeep.integrity import examine
 
     examined = list(examine(storage_url(storage or "default")))
     columns = ["check", "verdict", "where", "what", "advice"]
@@ -77,8 +77,8 @@ def size(
 ) -> None:
     """Say how much room a database takes: each study's trials, jobs, measurements and checkpoints."""
     from hpo.places import open_database
-    from storage.sizes import measure
     from storage.studies import load_study
+    from storage.upkeep.sizes import measure
 
     database = open_database(storage or "default", create=False)
     try:
@@ -96,7 +96,7 @@ def size(
 
 
 def _of_all(sizes: "Sizes") -> tuple[list[str], list[list[Any]]]:
-    from storage.sizes import PARTS
+    from storage.upkeep.sizes import PARTS
 
     tables = [table.name for table in PARTS]
     columns = ["study", "trials", "epochs", *(f"{table}_bytes" for table in tables), "bytes", "bytes_per_trial"]
@@ -140,7 +140,7 @@ def shrink(*, storage: Storage = None) -> None:
     Seldom needed: each launch ends with giving back what it has freed.
     """
     from hpo.places import open_database
-    from storage.shrinking import shrink as shrink_database
+    from storage.upkeep.shrinking import shrink as shrink_database
 
     database = open_database(storage or "default", create=False)
     try:

@@ -56,7 +56,7 @@ def best_found(study: "Study") -> dict[str, Any]:
 
 def failures(study: "Study") -> list[dict[str, Any]]:
     """Return the errors that trials failed with, the most frequent first: error, count, and a trial as example."""
-    from storage.queries import list_failures
+    from storage.questions.queries import list_failures
 
     return [asdict(failure) for failure in list_failures(study.database, study.record)]
 
@@ -66,7 +66,7 @@ def _epochs_saved(study: "Study") -> int:
 
     What a pause or a failure left untrained is not saved; nor is what an objective that ends by itself never had.
     """
-    from storage.queries import list_trials
+    from storage.questions.queries import list_trials
     from strategies import State
 
     ended = list_trials(study.database, study.record, states=(State.COMPLETE, State.STOPPED))

@@ -9,7 +9,7 @@ from hpo.cli.studies import bound_reached, next_command, opened
 
 if TYPE_CHECKING:
     from hpo.study import Study
-    from storage.queries import Overview, RunningJob
+    from storage.questions.queries import Overview, RunningJob
 
 _STALE: Final = 15.0
 """Seconds without a sign of life after which a worker is worth a remark: it gives one every 7.5."""

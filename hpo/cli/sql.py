@@ -32,7 +32,7 @@ def sql(
     """
     from hpo.cli.durations import parse_duration
     from hpo.places import storage_url
-    from storage.readonly import read_only_query
+    from storage.questions.readonly import read_only_query
 
     with read_only_query(storage_url(storage or "default"), query, timeout=parse_duration(timeout)) as answer:
         if form is not Format.TABLE:

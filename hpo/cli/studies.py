@@ -13,7 +13,7 @@ from hpo.cli.consoles import person
 if TYPE_CHECKING:
     from hpo.study import Study
     from storage.database import Database
-    from storage.queries import Overview
+    from storage.questions.queries import Overview
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def next_command(database: "Database", *words: str) -> str:
     It has no password in it: that is for the environment, or for ~/.pgpass.
     """
     from hpo.places import storage_url
-    from storage.engines import parse
+    from storage.connection.engines import parse
 
     elsewhere = database.url != parse(storage_url())
     storage = ["--storage", database.url.set(password=None).render_as_string()] if elsewhere else []

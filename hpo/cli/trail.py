@@ -11,7 +11,7 @@ from hpo.cli.studies import local_time
 from hpo.telling import changed
 
 if TYPE_CHECKING:
-    from storage.trail import Intervention
+    from storage.interventions.trail import Intervention
 
 
 def trail(
@@ -27,7 +27,7 @@ def trail(
     Of all studies or of one, deleted ones included.
     """
     from hpo.places import open_database
-    from storage.trail import Intervention, list_interventions
+    from storage.interventions.trail import Intervention, list_interventions
 
     database = open_database(storage or "default", create=False)
     try:

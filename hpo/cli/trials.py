@@ -12,7 +12,7 @@ from hpo.cli.studies import local_time, opened
 
 if TYPE_CHECKING:
     from hpo.study import Study
-    from storage.queries import TrialRecord
+    from storage.questions.queries import TrialRecord
 
 
 def trials(
@@ -28,7 +28,7 @@ def trials(
     form: Formatted = Format.TABLE,
 ) -> None:
     """List a study's trials, or show one in full."""
-    from storage.queries import list_trials
+    from storage.questions.queries import list_trials
 
     with opened(name, storage) as study:
         if trial is not None:

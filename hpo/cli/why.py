@@ -22,7 +22,7 @@ def why(
     Each reason was stored when the decision was taken; as data they are in the view `decisions`.
     """
     from hpo.story import story
-    from storage.queries import list_decisions
+    from storage.questions.queries import list_decisions
 
     with opened(name, storage) as study:
         told = story(study, trial)

@@ -8,7 +8,7 @@ A study file is a zip archive without pickles that any program can read:
                           confirmations, interventions, and checkpoints (without their data)
     checkpoints.bin       the checkpoints' data, one after another, if they were wanted
 
-Columns are those of `storage.tables`, without ids of the database. What was running is ready to go on. A file is
+Columns are those of `storage.schema.tables`, without ids of the database. What was running is ready to go on. A file is
 written under another name first, and is its owner's alone. Whoever reads one believes nothing of it: see `records` for
 what a row may be, `checking` for what rows must be together.
 """

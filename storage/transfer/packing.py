@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Final, final
 
 from storage.errors import StudyFileError
-from storage.tables import SCHEMA
+from storage.schema.tables import SCHEMA
 from storage.transfer.manifest import DATA, FORMAT, MANIFEST, Manifest, Member
 from storage.transfer.records import Row
 

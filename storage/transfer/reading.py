@@ -7,9 +7,9 @@ from typing import Any, Final, final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage import tables
 from storage.database import Database
 from storage.errors import StudyNotFound
+from storage.schema import tables
 from storage.studies import StudyRecord
 from storage.transfer.records import COLUMNS, Row
 

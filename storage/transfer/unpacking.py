@@ -13,7 +13,7 @@ from typing import IO, Any, Final, Self, final
 from pydantic import TypeAdapter
 
 from storage.errors import StudyFileError
-from storage.tables import SCHEMA
+from storage.schema.tables import SCHEMA
 from storage.transfer.manifest import DATA, FORMAT, MANIFEST, Manifest, Member
 from storage.transfer.records import ROWS, Row, parsed
 

@@ -7,11 +7,11 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage import tables
 from storage.errors import StudyExists
+from storage.schema import tables
+from storage.schema.views import create_view, free_view_name
 from storage.transfer.checking import TABLES, CheckedStudy
 from storage.transfer.records import Row
-from storage.views import create_view, free_view_name
 
 _AT_A_TIME: Final = 2000
 

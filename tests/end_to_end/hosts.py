@@ -20,7 +20,7 @@ from command_line import environment
 
 from storage.database import Database
 from storage.errors import StorageError
-from storage.tables import jobs, measurements, studies, trials, workers
+from storage.schema.tables import jobs, measurements, studies, trials, workers
 
 PATIENCE: Final = 90.0  # seconds that anything may take on a busy machine
 PERSONAL: Final = ("HOME", "TMPDIR", "PGPASSFILE", "PGPASSWORD", "PGSERVICEFILE", "HPO_STORAGE", "HPO_OBJECTIVES")

@@ -12,8 +12,8 @@ import pytest
 from hosts import Host, Looker, cables, ended, has_namespaces, wait_for
 from postgres_server import running
 
-from storage.tables import jobs
-from storage.worklist import LEASE
+from storage.exchange.worklist import LEASE
+from storage.schema.tables import jobs
 
 MAKE = ("run", "trainer.py:Objective", "--space", "space.toml", "--strategy", "halving", "--max-epochs", 9, "--seed", 5)
 FULL = ("--trials", 27, "--no-confirm", "--name", "s")

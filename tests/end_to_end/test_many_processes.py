@@ -26,7 +26,7 @@ from hpo.sources import load_objective
 from hpo.worker import WorkerLoop
 from storage.database import Database
 from storage.studies import load_study
-from storage.worklist import Worklist
+from storage.exchange.worklist import Worklist
 
 waits = []
 exchange = Worklist.exchange

@@ -11,7 +11,7 @@ from hosts import Host, Looker, ended, wait_for
 from postgres_server import running
 
 from storage.database import Database
-from storage.tables import metadata
+from storage.schema.tables import metadata
 
 SECRET = "never-to-be-shown-71c4"  # noqa: S105 - of a server that lives as long as the tests here
 RUN = ("run", "trainer.py:Objective", "--space", "space.toml", "--max-epochs", 9, "--trials", 12, "--seed", 5)

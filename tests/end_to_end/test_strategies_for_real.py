@@ -232,7 +232,7 @@ def test_an_heir_begins_with_its_parents_weights() -> None:
 
 def generation_of(study: hpo.Study, number: int) -> int:
     """Return the generation in which a trial began."""
-    from storage.queries import list_decisions
+    from storage.questions.queries import list_decisions
 
     return list_decisions(study.database, study.record, number)[0].rung
 

@@ -10,9 +10,9 @@ from hosts import Host, Looker, ended, wait_for
 
 import hpo
 from storage.database import Database
-from storage.openings import SETTLING, list_open
-from storage.tables import studies
-from storage.workers import Worker, register
+from storage.exchange.openings import SETTLING, list_open
+from storage.exchange.workers import Worker, register
+from storage.schema.tables import studies
 
 RUN = ("run", "trainer.py:Objective", "--space", "space.toml", "--strategy", "halving", "--max-epochs", 9, "--seed", 5)
 SPACE = hpo.Space(x=hpo.Float(0, 1))

@@ -13,11 +13,11 @@ from hpo.results import fitted
 from hpo.results_csv import read_csv_results
 from hpo.space_file import load_space
 from storage.codec import decode
-from storage.tables import metadata
+from storage.schema.tables import metadata
+from storage.schema.views import create_view, parameter_columns, view_name
 from storage.transfer.checking import TABLES, CheckedStudy
 from storage.transfer.records import ROWS, parsed
 from storage.transfer.unpacking import StudyFile
-from storage.views import create_view, parameter_columns, view_name
 from strategies import Choice, Float, Int, Space
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -16,9 +16,9 @@ from command_line import command_here
 from evidence import change, rows
 
 import hpo
+from storage.connection.engines import parse
 from storage.database import Database
-from storage.engines import parse
-from storage.tables import metadata
+from storage.schema.tables import metadata
 
 
 class Heavy:

@@ -15,7 +15,7 @@ from searches import SPACE, searched
 
 import hpo
 from hpo.confirmation import fresh_seed, leaders
-from storage.confirmations import read_repeats
+from storage.exchange.confirmations import read_repeats
 
 
 class Turned(Noisy):

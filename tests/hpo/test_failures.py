@@ -14,8 +14,8 @@ from searches import SPACE, Trainer
 import hpo
 from hpo.processes import ending
 from hpo.stopwatch import Reading, Stopwatch, read
-from storage.deaths import UNSEEN, Death, lapse, vanished
-from storage.workers import Worker
+from storage.exchange.deaths import UNSEEN, Death, lapse, vanished
+from storage.exchange.workers import Worker
 from strategies import Job
 
 TEN = hpo.Space(x=hpo.Int(0, 7))

@@ -37,7 +37,7 @@ def guessed(guesses: Any = GUESSES, n_trials: int | None = 8, **settings: Any) -
 
 def by_user(study: hpo.Study) -> list[int]:
     """The numbers of the trials whose reason says that they were guesses, from the log of decisions."""
-    from storage.queries import list_decisions
+    from storage.questions.queries import list_decisions
 
     return [
         trial.number

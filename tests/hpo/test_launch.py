@@ -20,7 +20,7 @@ import hpo
 from hpo.launch import Watcher
 from hpo.processes import IsolatedProcesses
 from hpo.sources import load_objective
-from storage.worklist import LEASE
+from storage.exchange.worklist import LEASE
 
 MEASURED = "SELECT count(*) FROM measurements"
 SECONDS = 30.0  # that anything may take on a busy machine

@@ -18,7 +18,7 @@ from toy_tables import table as table_of
 import hpo
 from hpo.data import Options
 from hpo.objectives import Beginning
-from storage.queries import read_curves
+from storage.questions.queries import read_curves
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from hpo.progress import (
     progress_on,
 )
 from hpo.study import create_study
-from storage import queries
+from storage.questions import queries
 from strategies import Float, Space
 
 

@@ -9,7 +9,7 @@ import pytest
 import hpo
 from hpo.story import story
 from hpo.telling import Teller
-from storage.queries import DecisionRecord
+from storage.questions.queries import DecisionRecord
 
 
 def decision(reason: dict[str, Any], *, begin: int = 0, until: int = 9) -> DecisionRecord:

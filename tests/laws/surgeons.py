@@ -6,8 +6,8 @@ from evidence import rows
 
 from storage.codec import encode
 from storage.database import Database
+from storage.exchange.work import Checkpoint, Measurement, Progress, Report
 from storage.studies import StudySpec, create_study, load_study
-from storage.work import Checkpoint, Measurement, Progress, Report
 from strategies import Choice, Float, Int, Space, State, Targets
 
 SPACE = Space(x=Float(0, 1, points=3), hidden=Int(4, 16, log=True, points=2), kind=Choice("a", "b"))

@@ -8,11 +8,11 @@ from casts import SLOW
 from surgeons import NAME, WIDER, Worker, begin, finish, new_study, result
 
 from storage.database import Database
-from storage.queries import list_trials
-from storage.steering import extend
+from storage.exchange.sync import knowledge_of
+from storage.interventions.steering import extend
+from storage.interventions.surgery import discard_trials, retry_trials, stop_trials
+from storage.questions.queries import list_trials
 from storage.studies import load_study
-from storage.surgery import discard_trials, retry_trials, stop_trials
-from storage.sync import knowledge_of
 from strategies import (
     ASHA,
     PASHA,

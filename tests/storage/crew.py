@@ -6,11 +6,11 @@ import numpy as np
 
 from storage.codec import encode
 from storage.database import Database
+from storage.exchange.work import Checkpoint, Measurement, Progress, Report, Wanted
+from storage.exchange.workers import Worker, register
+from storage.exchange.worklist import LEASE, Worklist
+from storage.schema.tables import metadata
 from storage.studies import StudySpec, create_study
-from storage.tables import metadata
-from storage.work import Checkpoint, Measurement, Progress, Report, Wanted
-from storage.workers import Worker, register
-from storage.worklist import LEASE, Worklist
 from strategies import Float, Space, State, Strategy, Targets
 
 SPACE = Space(x=Float(0, 1, points=9))

@@ -9,9 +9,9 @@ from evidence import change, rows
 
 from storage.codec import encode
 from storage.errors import CheckpointError
-from storage.queries import read_state
-from storage.recording import KEPT_BEST
-from storage.work import Checkpoint, Measurement, Progress, Report
+from storage.exchange.recording import KEPT_BEST
+from storage.exchange.work import Checkpoint, Measurement, Progress, Report
+from storage.questions.queries import read_state
 from strategies import (
     DONE,
     STRATEGIES,

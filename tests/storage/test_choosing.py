@@ -7,8 +7,8 @@ from crew import Hand, new_study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.claiming import Work, choose
-from storage.work import Wanted
+from storage.exchange.claiming import Work, choose
+from storage.exchange.work import Wanted
 from strategies import Grid, Job, Strategy
 
 KEYS = {"small": 1, "large": 2, "alone": None}

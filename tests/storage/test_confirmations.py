@@ -8,8 +8,8 @@ import pytest
 from crew import Hand, new_study
 from evidence import change, rows
 
-from storage.confirmations import Repeat, read_repeats, write_repeat
 from storage.errors import StudyNotFound
+from storage.exchange.confirmations import Repeat, read_repeats, write_repeat
 
 REPEAT = Repeat(0, 0, 2**63 - 1, 4, 0.1 + 0.2, 3, {"loss": 5e-324}, None, 0.25)
 

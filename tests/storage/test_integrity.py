@@ -11,10 +11,10 @@ from evidence import change, rows
 from test_upgrading import Falling
 
 import hpo
+from storage.connection.engines import parse
 from storage.database import Database
-from storage.engines import parse
 from storage.errors import StorageError
-from storage.integrity import examine
+from storage.upkeep.integrity import examine
 from strategies import Strategy, SuccessiveHalving
 
 WRONG = {

@@ -8,7 +8,7 @@ from crew import Hand, new_study, train
 from evidence import change
 
 from storage.database import Database
-from storage.tables import metadata
+from storage.schema.tables import metadata
 from strategies import STRATEGIES, Grid, Strategy, SuccessiveHalving
 
 SEARCHES = {

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import storage.turns
+import storage.connection.turns
 from storage.database import Database
 from storage.errors import StorageError
-from storage.tables import VERSION_TABLE
+from storage.schema.tables import VERSION_TABLE
 
 ROOT = Path(__file__).parents[2]
 
@@ -128,7 +128,7 @@ def test_a_password_is_not_shown():
 
 def test_who_waits_in_vain_is_told_why(tmp_path, monkeypatch):
     """When another program sits on the database for too long, the error says so; nothing has been written."""
-    monkeypatch.setattr(storage.turns, "PATIENCE", 0.05)
+    monkeypatch.setattr(storage.connection.turns, "PATIENCE", 0.05)
     database = Database(f"sqlite:///{tmp_path / 'hpo.db'}", create=True)
     with closing(sqlite3.connect(tmp_path / "hpo.db", isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")

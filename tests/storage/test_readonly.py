@@ -15,7 +15,7 @@ import pytest
 
 from storage.database import Database
 from storage.errors import StorageError
-from storage.readonly import read_only_query
+from storage.questions.readonly import read_only_query
 from storage.studies import StudySpec, create_study
 from strategies import Float, Space, Strategy, Targets
 
@@ -218,7 +218,7 @@ def test_a_folder_nobody_may_write(url):
     """A database in a folder that may only be read can be asked all the same."""
     program = (
         "import os, sys\n"
-        "from storage.readonly import read_only_query\n"
+        "from storage.questions.readonly import read_only_query\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "with read_only_query(sys.argv[1], 'SELECT name FROM studies') as answer: print(list(answer.rows))"
     )

@@ -10,9 +10,9 @@ import pytest
 
 from storage.database import Database
 from storage.errors import StorageError
-from storage.readonly import read_only_query
+from storage.questions.readonly import read_only_query
+from storage.schema.tables import metadata
 from storage.studies import StudySpec, create_study
-from storage.tables import metadata
 from strategies import Float, Space, Strategy, Targets
 
 HARMLESS = {

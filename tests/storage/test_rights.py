@@ -9,8 +9,8 @@ from test_upgrading import Falling
 import hpo
 from storage.database import Database
 from storage.errors import StorageError
-from storage.integrity import examine
-from storage.readonly import read_only_query
+from storage.questions.readonly import read_only_query
+from storage.upkeep.integrity import examine
 
 WORKING = """
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};

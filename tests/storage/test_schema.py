@@ -16,10 +16,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from evidence import rows
 
-import storage.migrations
+import storage.schema.migrations
 from storage.database import Database
-from storage.tables import SCHEMA, VERSION_TABLE, metadata
-from storage.views import STABLE_VIEWS
+from storage.schema.tables import SCHEMA, VERSION_TABLE, metadata
+from storage.schema.views import STABLE_VIEWS
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ def test_migrations_make_what_sqlite_calls_equal(path, tmp_path):
 
 def test_the_newest_migration_is_the_schema_of_the_program():
     """There is one newest migration, and it is the version that the program writes and expects."""
-    folder = Path(storage.migrations.__file__).parent
+    folder = Path(storage.schema.migrations.__file__).parent
     assert ScriptDirectory(str(folder), version_locations=[str(folder / "versions")]).get_heads() == [SCHEMA]
 
 

@@ -8,7 +8,7 @@ from adaptive import FOR_TESTS, Rungs, SlowRungs
 from crew import Hand, content, new_study
 from evidence import change, rows
 
-from storage import worklist
+from storage.exchange import worklist
 from strategies import STRATEGIES, Random, Strategy
 
 

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 from crew import Hand, new_study, train
 
-from storage.deaths import Death
-from storage.prepared import from_json, to_json
+from storage.connection.prepared import from_json, to_json
+from storage.exchange.deaths import Death
 from storage.studies import load_study
 from strategies import Float, Grid, Random, Space, Strategy, SuccessiveHalving
 

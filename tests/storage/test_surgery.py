@@ -9,11 +9,11 @@ from evidence import rows
 
 from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound, SurgeryError
-from storage.steering import delete, extend, pause, rename, reopen, stop_study
+from storage.exchange.work import Measurement, Progress, Report
+from storage.interventions.steering import delete, extend, pause, rename, reopen, stop_study
+from storage.interventions.surgery import discard_trials, retry_trials, stop_trials
+from storage.interventions.trail import interventions_in, list_interventions
 from storage.studies import StudySpec, create_study, enqueue, list_studies, load_study
-from storage.surgery import discard_trials, retry_trials, stop_trials
-from storage.trail import interventions_in, list_interventions
-from storage.work import Measurement, Progress, Report
 from strategies import (
     STRATEGIES,
     Choice,

@@ -4,8 +4,8 @@ import pytest
 from crew import Hand, content, new_study, train
 from evidence import change, rows
 
-from storage.deaths import UNSEEN, Death
-from storage.work import Report
+from storage.exchange.deaths import UNSEEN, Death
+from storage.exchange.work import Report
 from strategies import Grid, State, Strategy, SuccessiveHalving
 
 LAPSED = -1.0

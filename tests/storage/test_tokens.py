@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from storage.errors import StorageError
-from storage.tokens import functions_in, tokens_of
+from storage.questions.tokens import functions_in, tokens_of
 
 CALLS = {
     "SELECT f(1)": {"f"},

@@ -16,10 +16,10 @@ from adaptive import FOR_TESTS, Echo, Rungs
 from crew import SPACE, Hand
 from study_files import changed, lines, packed, rows, unpacked
 
-from storage import tables
-from storage.confirmations import Repeat, read_repeats, write_repeat
 from storage.database import Database
 from storage.errors import StudyExists, StudyFileError, StudyNotFound
+from storage.exchange.confirmations import Repeat, read_repeats, write_repeat
+from storage.schema import tables
 from storage.studies import StudySpec, create_study, list_studies, load_study
 from storage.transfer import copy_study, export_study, import_study
 from strategies import STRATEGIES, Choice, Float, Grid, Int, Space, Strategy, SuccessiveHalving, Targets

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.connection.turns import take_turn
 from storage.database import Database
-from storage.turns import take_turn
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 30.0

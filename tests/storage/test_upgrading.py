@@ -19,16 +19,16 @@ from evidence import change, evidence, rows, wait_until
 from test_schema import shape
 
 import hpo
-import storage.migrations
+import storage.schema.migrations
+from storage.connection.engines import open_engine, parse
 from storage.database import Database
-from storage.engines import open_engine, parse
 from storage.errors import StorageError
-from storage.integrity import examine
-from storage.tables import SCHEMA, VERSION_TABLE, metadata
-from storage.views import STABLE_VIEWS, create_view
+from storage.schema.tables import SCHEMA, VERSION_TABLE, metadata
+from storage.schema.views import STABLE_VIEWS, create_view
+from storage.upkeep.integrity import examine
 
 ROOT = Path(__file__).parents[2]
-FOLDER = Path(storage.migrations.__file__).parent
+FOLDER = Path(storage.schema.migrations.__file__).parent
 VERSIONS = {"first": "0001", "second": "0002"}
 NEW_IN = {
     "0001": {"tables": {"confirmations", "interventions"}, "views": {"confirmed", "best_by_choice"}},

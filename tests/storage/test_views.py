@@ -9,8 +9,8 @@ from evidence import rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.views import parameter_columns, view_name
-from storage.work import Measurement, Progress, Report
+from storage.exchange.work import Measurement, Progress, Report
+from storage.schema.views import parameter_columns, view_name
 from strategies import Choice, Float, Grid, Int, Space, State, Strategy, SuccessiveHalving
 
 ODD_NAMES = [

@@ -14,13 +14,13 @@ from evidence import change, rows
 
 from storage.database import Database
 from storage.errors import StudyNotFound
-from storage.workers import STOP, Worker, list_dead, list_pids, process_name, register, request_stop, retire
+from storage.exchange.workers import STOP, Worker, list_dead, list_pids, process_name, register, request_stop, retire
 
 ROOT = Path(__file__).parents[2]
 LIVING = """
 import sys
 from storage.database import Database
-from storage.workers import Worker, process_name, register
+from storage.exchange.workers import Worker, process_name, register
 worker = Worker.here(sys.argv[2] or None)
 register(Database(sys.argv[1]), 1, worker)
 print(worker.id, flush=True)
@@ -69,7 +69,7 @@ def test_no_two_workers_have_one_id():
 
 def test_another_process_has_another_name():
     """Names tell processes apart, and are the same whenever a process asks."""
-    program = "from storage.workers import process_name; print(process_name())"
+    program = "from storage.exchange.workers import process_name; print(process_name())"
     line = [sys.executable, "-c", program]
     others = [
         subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)
@@ -105,7 +105,7 @@ def test_the_dead_are_told_from_the_living(database, hired):
 
 def elsewhere(*prefix):
     """Return the name of a process that runs under `prefix`."""
-    program = "from storage.workers import process_name; print(process_name())"
+    program = "from storage.exchange.workers import process_name; print(process_name())"
     done = subprocess.run(
         [*prefix, sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )

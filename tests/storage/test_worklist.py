@@ -10,8 +10,8 @@ from crew import Hand, content, new_study, train
 from evidence import change, evidence, rows
 
 from storage.errors import StudyNotFound
+from storage.exchange.work import Measurement, Progress, Report
 from storage.studies import extend_study, load_study
-from storage.work import Measurement, Progress, Report
 from strategies import STRATEGIES, Full, Grid, Random, State, Strategy, SuccessiveHalving
 
 SEARCHES = {

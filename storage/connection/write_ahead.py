@@ -1,0 +1,48 @@
+"""SQLite's write-ahead log: switched on, and kept short.
+
+SQLite copies the log into the database after a commit that finds it long, but lets go of the lock before: with many
+writers the next one has begun by then, so the log is never at its end and grows without bound; and each commit copies
+and synchronizes again. Here the one that finds it long copies it as a writer, and cuts it off.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.engine import Connection
+
+from storage.connection.turns import take_turn
+
+_LONG: Final = 4 << 20  # bytes: as long as SQLite lets it become by default
+
+
+class Log:
+    """The log of one database file, as one process looks after it."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = path.absolute().parent
+        self._file = self._folder / f"{path.name}-wal"
+        self._bound = _LONG
+
+    def switch_on(self, connection: Connection) -> None:
+        """Make it the way in which the database is written; the file remembers."""
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA busy_timeout=0")
+        if self._is_new():  # counts for an empty file only (see `shrinking`), and takes a lock on any
+            take_turn(self._folder, lambda: driver.execute("PRAGMA auto_vacuum=INCREMENTAL"))
+        take_turn(self._folder, lambda: driver.execute("PRAGMA journal_mode=WAL"))
+
+    def _is_new(self) -> bool:
+        return not self._file.with_name(self._file.name.removesuffix("-wal")).stat().st_size
+
+    def shorten(self, connection: Connection) -> None:
+        """After a commit: empty the log if it has become long, unless somebody still reads from it."""
+        try:
+            length = self._file.stat().st_size
+        except OSError:  # the last to close it has taken it away
+            return
+        if length <= self._bound:
+            return
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA busy_timeout=0")
+        is_busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        self._bound = length + _LONG if is_busy else _LONG

@@ -1,0 +1,257 @@
+"""The statements of the hot path, made once; `prepared.run` runs them. They say nothing of JSON: that goes as text.
+
+`:study` is a study's id, `:me` the worker, `:rev` the new revision.
+"""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.schema.tables import PAUSED, checkpoints, jobs, measurements, studies, trials, workers
+
+_id: sa.BindParameter[int] = sa.bindparam("study")
+_me: sa.BindParameter[str] = sa.bindparam("me")
+_not_done = sa.text("jobs.state <> 'done'")  # spelled as in the partial index, so that SQLite uses it
+_is_paused = sa.text(f"trials.{PAUSED}")  # likewise
+_a_job = (
+    jobs.c.number,
+    jobs.c.trial,
+    jobs.c.from_epoch,
+    jobs.c.until_epoch,
+    jobs.c.bracket,
+    jobs.c.rung,
+    jobs.c.seen,
+)  # in the order of strategies.Job
+_job = (jobs.c.study_id == _id) & (jobs.c.number == sa.bindparam("job"))
+_trial = (trials.c.study_id == _id) & (trials.c.number == sa.bindparam("trial"))
+
+
+def _insert(table: sa.Table, columns: str) -> sa.Insert:
+    return sa.insert(table).values(dict.fromkeys(columns.split()))
+
+
+_mine = (jobs.c.study_id == _id) & (jobs.c.state == "running") & (jobs.c.worker == _me)
+
+next_revision = (
+    sa.update(studies)
+    .where(studies.c.id == _id)
+    .values(revision=studies.c.revision + 1)
+    .returning(
+        studies.c.revision,
+        studies.c.state,
+        studies.c.n_trials,
+        studies.c.max_epochs,
+        studies.c.budget,
+        studies.c.tolerance,
+        studies.c.queue,
+        studies.c.edition,
+    )
+)
+complete_study = sa.update(studies).where(studies.c.id == _id).values(state="complete", ended_at=sa.bindparam("now"))
+revision = sa.select(studies.c.revision).where(studies.c.id == _id)
+request = sa.select(workers.c.request).where(workers.c.id == _me)
+count_workers = sa.select(sa.func.count()).select_from(workers).where(workers.c.study_id == _id)
+
+# Locked where rows can be, by everybody in one order (that of the index): until the end of the transaction nobody takes
+# over what it writes about, and no two wait for each other.
+held_jobs = sa.select(jobs.c.number).where(_mine, _not_done).order_by(jobs.c.trial).with_for_update()
+renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bindparam("until"))
+seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
+
+# Who asks is alive: whatever has befallen its own leases, nobody has taken those jobs.
+# Locked, too: whose lease is renewed at this very moment keeps them.
+_running = (
+    sa.select(*_a_job)
+    .where(jobs.c.study_id == _id, jobs.c.state == "running", _not_done)
+    .order_by(jobs.c.trial)
+    .with_for_update()
+)
+lapsed_jobs = _running.add_columns(jobs.c.worker).where(jobs.c.lease_until < sa.bindparam("now"), jobs.c.worker != _me)
+jobs_of_worker = _running.where(jobs.c.worker == _me)
+forget_worker = sa.delete(workers).where(workers.c.id == _me)
+release_job = sa.update(jobs).where(_job).values(state="ready", worker=None, lease_until=None)
+pause_trial = sa.update(trials).where(_trial).values(state="paused")
+count_attempt = sa.update(trials).where(_trial).values(attempts=trials.c.attempts + 1).returning(trials.c.attempts)
+retries = sa.select(studies.c.retries).where(studies.c.id == _id)
+
+ready_jobs = (
+    sa.select(
+        *_a_job,
+        trials.c.params,
+        trials.c.attempts,
+    )
+    .join(trials, (trials.c.study_id == jobs.c.study_id) & (trials.c.number == jobs.c.trial))
+    .where(jobs.c.study_id == _id, jobs.c.state == "ready", _not_done)
+    .order_by(jobs.c.trial)
+    .limit(sa.bindparam("most"))
+)
+claim_job = sa.update(jobs).where(_job).values(state="running", worker=_me, lease_until=sa.bindparam("until"))
+run_trial = (
+    sa.update(trials)
+    .where(_trial)
+    .values(state="running", started_at=sa.func.coalesce(trials.c.started_at, sa.bindparam("now", type_=sa.Double())))
+)
+insert_trials = _insert(
+    trials,
+    "study_id number params seed bracket rung parent state epochs attempts started_at train_seconds revision",
+)
+insert_jobs = _insert(
+    jobs,
+    "study_id number trial from_epoch until_epoch bracket rung seen reason state worker lease_until decided_at "
+    "decided_revision revision",
+)
+move_trial = (
+    sa.update(trials)
+    .where(_trial)
+    .values(rung=sa.bindparam("to_rung"), state=sa.bindparam("to_state"), revision=sa.bindparam("rev"))
+)
+stop_trial = (
+    sa.update(trials)
+    .where(_trial)
+    .values(
+        state="stopped",
+        stop_reason=sa.bindparam("reason"),
+        finished_at=sa.bindparam("now"),
+        revision=sa.bindparam("rev"),
+    )
+)
+
+_reached: dict[str, Any] = {
+    "epochs": sa.bindparam("now_epochs"),
+    "value": sa.bindparam("best"),
+    "best_epoch": sa.bindparam("at_epoch"),
+    "train_seconds": sa.bindparam("spent"),
+}
+progress_trial = sa.update(trials).where(_trial).values(_reached)
+close_job = (
+    sa.update(jobs)
+    .where(_job)
+    .values(
+        state="done",
+        outcome=sa.bindparam("result"),
+        end_epoch=sa.bindparam("end"),
+        ended_at=sa.bindparam("now"),
+        lease_until=None,
+        revision=sa.bindparam("rev"),
+    )
+)
+_left: dict[str, Any] = {
+    "state": sa.bindparam("result"),
+    "finished_at": sa.bindparam("finished"),
+    "stop_reason": sa.bindparam("reason"),
+    "error": sa.bindparam("message"),
+    "traceback": sa.bindparam("trace"),
+    "attempts": 0,
+}
+leave_trial = sa.update(trials).where(_trial).values(_left)
+end_trial = sa.update(trials).where(_trial).values(_reached | _left)
+
+standing = sa.select(trials.c.epochs, trials.c.parent).where(_trial)
+curve_until = (
+    sa.select(measurements.c.value, measurements.c.seconds)
+    .where(
+        measurements.c.study_id == _id,
+        measurements.c.trial == sa.bindparam("trial"),
+        measurements.c.epoch <= sa.bindparam("until"),
+    )
+    .order_by(measurements.c.epoch)
+)
+checkpoint_of = sa.select(checkpoints).where(
+    checkpoints.c.study_id == _id, checkpoints.c.trial == sa.bindparam("trial")
+)
+inherit_checkpoint = sa.insert(checkpoints).from_select(
+    ["study_id", "trial", "epoch", "format", "data", "sha256"],
+    sa.select(
+        checkpoints.c.study_id,
+        sa.bindparam("heir", type_=sa.Integer),
+        sa.literal(0),
+        checkpoints.c.format,
+        checkpoints.c.data,
+        checkpoints.c.sha256,
+    ).where(checkpoints.c.study_id == _id, checkpoints.c.trial == sa.bindparam("parent")),
+)
+_its_trial = (trials.c.study_id == checkpoints.c.study_id) & (trials.c.number == checkpoints.c.trial)
+kept_checkpoints = (
+    sa.select(checkpoints.c.trial, trials.c.value, trials.c.state)
+    .outerjoin_from(checkpoints, trials, _its_trial)  # outer, so that SQLite begins with the few checkpoints
+    .where(checkpoints.c.study_id == _id)
+)
+free_checkpoint = sa.delete(checkpoints).where(
+    checkpoints.c.study_id == _id, checkpoints.c.trial == sa.bindparam("trial")
+)
+
+
+def _upsert(insert: sqlite.Insert | postgresql.Insert, key: list[str], columns: list[str]) -> sa.Insert:
+    row = insert.values(dict.fromkeys([*key, *columns]))
+    return row.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in columns})
+
+
+_measured = ["value", "metrics", "seconds"]
+_kept = ["epoch", "format", "data", "sha256"]
+upsert_measurements = {
+    "sqlite": _upsert(sqlite.insert(measurements), ["study_id", "trial", "epoch"], _measured),
+    "postgresql": _upsert(postgresql.insert(measurements), ["study_id", "trial", "epoch"], _measured),
+}
+upsert_checkpoints = {
+    "sqlite": _upsert(sqlite.insert(checkpoints), ["study_id", "trial"], _kept),
+    "postgresql": _upsert(postgresql.insert(checkpoints), ["study_id", "trial"], _kept),
+}
+
+# What a worker reads to know where its study stands.
+
+trials_since = (
+    sa.select(trials.c.number, trials.c.params, trials.c.state, trials.c.bracket, trials.c.parent)
+    .where(trials.c.study_id == _id, trials.c.revision > sa.bindparam("known"))
+    .order_by(trials.c.number)
+)
+jobs_since = (
+    sa.select(
+        *_a_job,
+        jobs.c.outcome,
+        jobs.c.end_epoch,
+    )
+    .where(jobs.c.study_id == _id, jobs.c.revision > sa.bindparam("known"))
+    .order_by(jobs.c.number)
+)
+all_curves = (
+    sa.select(measurements.c.trial, measurements.c.value)
+    .where(measurements.c.study_id == _id)
+    .order_by(measurements.c.trial, measurements.c.epoch)
+)
+curve_of = (
+    sa.select(measurements.c.value)
+    .where(measurements.c.study_id == _id, measurements.c.trial == sa.bindparam("trial"))
+    .order_by(measurements.c.epoch)
+)
+
+counts = sa.select(
+    sa.select(sa.func.coalesce(sa.func.max(trials.c.number) + 1, 0))
+    .where(trials.c.study_id == _id)
+    .scalar_subquery()
+    .label("n_trials"),
+    sa.select(sa.func.coalesce(sa.func.max(jobs.c.number) + 1, 0))
+    .where(jobs.c.study_id == _id)
+    .scalar_subquery()
+    .label("n_jobs"),
+    sa.select(sa.func.count())
+    .select_from(jobs)
+    .where(jobs.c.study_id == _id, _not_done)
+    .scalar_subquery()
+    .label("n_pending"),
+)
+idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, trials.c.parent).where(
+    trials.c.study_id == _id,
+    _is_paused,
+    ~sa.exists().where(
+        jobs.c.study_id == trials.c.study_id, jobs.c.trial == trials.c.number, sa.text("jobs.state <> 'done'")
+    ),
+)
+
+_KINDS: Final = (sa.Select, sa.Insert, sa.Update, sa.Delete)
+_COMMON: Final = [value for name, value in list(globals().items()) if name[0] != "_" and isinstance(value, _KINDS)]
+EVERY: Final[dict[str, list[sa.ClauseElement]]] = {
+    dialect: [*_COMMON, upsert_measurements[dialect], upsert_checkpoints[dialect]]
+    for dialect in ("sqlite", "postgresql")
+}
+"""All of them, by dialect."""

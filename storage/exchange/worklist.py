@@ -1,0 +1,354 @@
+"""A study's work as one worker sees it: claim jobs, record measurements, report ends.
+
+All of it goes through a few short transactions. An exchange takes the study's next revision, so that exchanges are in
+one order, and that order is the study's history:
+
+    exchange    report what has ended, take over what dead workers held, decide what is next, claim some of it
+    record      write measurements and checkpoints of jobs still held, and renew their leases
+    release     give back jobs, trained no further than their last checkpoint
+    bury        give back what dead workers held; fail a trial that kills one worker after another (see `deaths`)
+
+Whoever does not hold a job any longer (its lease ran out and another worker took it) can write nothing about it: the
+results of a sleeper that wakes up late are refused. As training is deterministic, its successor writes the same ones.
+
+Each is repeated while the database is out of reach. Repeated, they are harmless: what has been reported is not held any
+more, and what was claimed when the line broke, so that nobody here knows of it, is given back.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from time import monotonic
+from typing import Any, Final
+
+from sqlalchemy.engine import Connection, Row
+
+from storage.connection.outages import persistent
+from storage.connection.prepared import prepare_all, run
+from storage.database import Database
+from storage.errors import StudyNotFound
+from storage.exchange import statements
+from storage.exchange.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_curve, read_ready
+from storage.exchange.deaths import Death, innocent, lapse, vanished
+from storage.exchange.recording import write_decisions, write_ends, write_progress
+from storage.exchange.sync import knowledge_of, targets_in
+from storage.exchange.work import Claim, Exchange, Moment, Progress, Report, Wanted
+from storage.exchange.workers import Worker
+from storage.studies import CLOSED, COMPLETE, StudyRecord
+from strategies import Done, History, Job, Plan, Planned, State, Stop, Wait
+
+LEASE: Final = 30.0
+"""Seconds a job stays its worker's without a sign of life."""
+
+_THINK: Final = 1.0  # seconds that slow decisions may be taken ahead: meanwhile nobody trains here
+
+
+class _NothingChanged(Exception):  # noqa: N818 - no error: it rolls a transaction back that has nothing to say
+    """An exchange had nothing to write. Its revision must not count: it would wake every idle worker for nothing."""
+
+
+class Worklist:
+    """The work of one study for one worker. Not for use by two threads at a time."""
+
+    def __init__(self, database: Database, study: StudyRecord, worker: Worker, lease: float = LEASE) -> None:
+        self.worker = worker
+        self._database = database
+        self._study = study
+        self._lease = lease
+        self._known = knowledge_of(study)
+        self._mine: set[int] = set()  # jobs that this worker knows it holds
+        self._unsure = False  # whether the last transaction may have happened or not
+        prepare_all(statements.EVERY[database.engine.dialect.name], database.engine.dialect)
+        strategy = study.spec.strategy
+        self._slow = strategy.searcher.slow or strategy.scheduler.slow
+
+    @property
+    def revision(self) -> int:
+        """The study's revision at the last exchange."""
+        return self._known.revision
+
+    def history(self, job: Job) -> History:
+        """Return what the decision that made `job` had seen: what a stopper may judge by."""
+        return self._known.history(job)
+
+    # --- transactions ---------------------------------------------------------------------------------------------
+
+    def exchange(self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str] = ()) -> Exchange:
+        """Report ended jobs, take over the jobs of `dead` workers and of run-out leases, decide, and claim.
+
+        Nobody saw how the `dead` ended; who names itself leaves without a word about its jobs.
+        Atomic: on an exception nothing of it has happened, and it may be tried again. A slow strategy's decisions are
+        computed between transactions, after that of the reports; each counts only if nobody was quicker.
+        """
+        spec = self._study.spec
+        if spec.lag is None and spec.strategy.adaptive:  # who decides far ahead learns nothing meanwhile
+            most = spec.parallelism or wanted.jobs
+            wanted = replace(wanted, jobs=min(wanted.jobs, most), ahead=min(wanted.ahead, most))
+        result = self._transact(reports, wanted, dead)
+        if self._slow and wanted.jobs and not (result.claims or result.closed or result.outdated):
+            return self._think(wanted, result)
+        return result
+
+    def record(self, progress: Sequence[Progress]) -> set[int]:
+        """Write new measurements and checkpoints, renew every lease; return the numbers of the jobs still held."""
+        held = self._record(progress)
+        self._mine &= held
+        return held
+
+    @persistent
+    def _record(self, progress: Sequence[Progress]) -> set[int]:
+        with self._database.write() as connection:
+            held = self._held(connection)
+            now = self._database.now(connection)
+            write_progress(connection, self._study, [item for item in progress if item.claim.job.number in held])
+            lease = {"study": self._study.id, "me": self.worker.id, "until": now + self._lease}
+            run(connection, statements.renew_leases, lease)
+            run(connection, statements.seen_alive, {"me": self.worker.id, "now": now})
+        return held
+
+    def release(self, progress: Sequence[Progress], *, suspect: bool = False) -> None:
+        """Give back jobs, with what has been measured and checkpointed so far: to anyone, suspects to train alone."""
+        self._release(progress, suspect=suspect)
+        self._mine -= {item.claim.job.number for item in progress}
+
+    @persistent
+    def _release(self, progress: Sequence[Progress], *, suspect: bool) -> None:
+        with self._database.write() as connection:
+            held = self._held(connection)
+            mine = [item for item in progress if item.claim.job.number in held]
+            write_progress(connection, self._study, mine)
+            self._free(connection, [item.claim.job for item in mine])
+            for item in mine if suspect else ():
+                self._count_attempt(connection, item.claim.job)
+            if mine:
+                self._next_revision(connection)
+
+    @persistent
+    def bury(self, dead: Sequence[Death]) -> None:
+        """Give back what `dead` workers held; a trial that one after another has died of, alone, fails."""
+        try:
+            with self._database.write() as connection:
+                row, moment = self._begin(connection)
+                self._take_over(moment, dead)
+        except BaseException:
+            self._known.forget()
+            raise
+        self._known.revision = row.revision
+
+    @persistent
+    def look(self) -> tuple[int, str | None]:
+        """Return the study's revision and what somebody requests of this worker: a cheap look without a lock."""
+        with self._database.read() as connection:
+            revision = run(connection, statements.revision, {"study": self._study.id}).scalar_one_or_none()
+            request = run(connection, statements.request, {"me": self.worker.id}).scalar_one_or_none()
+        if revision is None:
+            raise self._gone()
+        return revision, request
+
+    def _think(self, wanted: Wanted, result: Exchange) -> Exchange:
+        """Decide until there is enough to choose from, or until that has taken long; then claim.
+
+        Each decision is entered at once: its job is ready, for anyone. Whoever finds that another was quicker takes
+        what there is.
+        """
+        thoughts, until = 0, monotonic() + _THINK
+        while True:
+            known = self._known.revision
+            plan = self._known.decide()
+            if isinstance(plan, Wait) and not thoughts:
+                return result
+            over = isinstance(plan, Wait | Done)
+            thoughts += isinstance(plan, Planned)
+            enough = over or thoughts >= max(wanted.jobs, wanted.ahead) or (thoughts > 0 and monotonic() > until)
+            result = self._transact((), wanted, (), plan, claiming=enough)
+            left = result.complete or result.closed or result.outdated
+            if result.claims or left or (over and self._known.revision == known):
+                return result
+
+    # --- within a transaction -------------------------------------------------------------------------------------
+
+    def _transact(
+        self,
+        reports: Sequence[Report],
+        wanted: Wanted,
+        dead: Sequence[str],
+        prepared: Plan | None = None,
+        *,
+        claiming: bool = True,
+    ) -> Exchange:
+        """Carry out an exchange; a slow strategy's decision comes `prepared`, and unless `claiming` is left ready."""
+        result = self._attempt(reports, wanted, dead, prepared, claiming=claiming)
+        self._mine -= {report.progress.claim.job.number for report in reports}
+        self._mine |= {claim.job.number for claim in result.claims}
+        return result
+
+    @persistent
+    def _attempt(
+        self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str], prepared: Plan | None, *, claiming: bool
+    ) -> Exchange:
+        result = Exchange([], complete=False, workers=0)
+        try:
+            with self._database.write() as connection:
+                row, moment = self._begin(connection)
+                gone = [innocent(each) if each == self.worker.id else vanished(each) for each in dead]
+                lost = self._take_over(moment, gone) or self._give_back_unknown(moment)
+                held = self._held(connection) if reports else set()
+                ended = [report.as_of(row.max_epochs) for report in reports if report.progress.claim.job.number in held]
+                self._end(moment, ended)
+                decided: Sequence[Planned | Stop] = ()
+                result = self._refusal(row)
+                if not (result.closed or result.outdated):
+                    decided, result = self._decide_and_claim(moment, wanted, prepared, claiming=claiming)
+                completed = result.complete and row.state != COMPLETE
+                if completed:
+                    run(connection, statements.complete_study, {"study": self._study.id, "now": moment.now})
+                self._roll_back_unless(ended or dead or lost or decided or result.claims or completed)
+        except _NothingChanged:
+            return result
+        except BaseException:
+            self._known.forget()  # it may have entered what was rolled back
+            self._unsure = True
+            raise
+        self._known.revision = row.revision
+        self._unsure = False
+        return result
+
+    def _refusal(self, row: Row[Any]) -> Exchange:
+        """Return an exchange that brings nothing, with what keeps a study in that state from handing out work."""
+        outdated = row.edition != self._study.edition
+        return Exchange([], complete=False, workers=0, closed=row.state in CLOSED, outdated=outdated)
+
+    def _give_back_unknown(self, moment: Moment) -> bool:
+        """Make jobs ready again that were claimed in a transaction that may have happened, and nobody trains."""
+        unknown = self._held(moment.connection) - self._mine if self._unsure else set()
+        if unknown:
+            running = run(moment.connection, statements.jobs_of_worker, {"study": self._study.id, "me": self.worker.id})
+            self._free(moment.connection, [job for row in running if (job := Job(*row)).number in unknown])
+        return bool(unknown)
+
+    def _begin(self, connection: Connection) -> tuple[Row[Any], Moment]:
+        """Take the study's next revision, and bring what is known up to the one before."""
+        row = self._next_revision(connection)
+        targets = targets_in(row)
+        if not self._known.suffices(targets):  # a bound or a guess has come meanwhile
+            self._known = knowledge_of(replace(self._study, spec=replace(self._study.spec, targets=targets)))
+        self._known.catch_up(connection, row.revision - 1, targets)
+        return row, Moment(connection, self._study, self._database.now(connection), row.revision)
+
+    @staticmethod
+    def _roll_back_unless(changed: object) -> None:
+        if not changed:
+            raise _NothingChanged
+
+    def _next_revision(self, connection: Connection) -> Row[Any]:
+        row = run(connection, statements.next_revision, {"study": self._study.id}).one_or_none()
+        if row is None:
+            raise self._gone()
+        return row
+
+    def _held(self, connection: Connection) -> set[int]:
+        key = {"study": self._study.id, "me": self.worker.id}
+        return set(run(connection, statements.held_jobs, key).scalars())
+
+    def _take_over(self, moment: Moment, dead: Sequence[Death]) -> bool:
+        """Make jobs ready again that `dead` workers held, or that nobody has renewed the lease of; tell of any."""
+        study = {"study": self._study.id}
+        held: dict[str, list[Job]] = {}
+        for death in dead:
+            rows = run(moment.connection, statements.jobs_of_worker, study | {"me": death.worker})
+            held[death.worker] = [Job(*row) for row in rows]
+            run(moment.connection, statements.forget_worker, {"me": death.worker})
+        lapsed: dict[str, list[Job]] = {}
+        due = study | {"me": self.worker.id, "now": moment.now}
+        for *job, worker in run(moment.connection, statements.lapsed_jobs, due):
+            if worker not in held:
+                lapsed.setdefault(worker, []).append(Job(*job))
+        held |= lapsed
+        self._free(moment.connection, [job for jobs in held.values() for job in jobs])
+        for death in (*dead, *map(lapse, lapsed)):
+            self._suspect(moment, death, held[death.worker])
+        return any(held.values())
+
+    def _suspect(self, moment: Moment, death: Death, held: Sequence[Job]) -> None:
+        """Count a death against those of the jobs whose trials may have caused it; fail the one that surely has."""
+        retries = run(moment.connection, statements.retries, {"study": self._study.id}).scalar_one()
+        suspects = death.suspects(held)
+        for job in suspects:
+            error = death.error(self._count_attempt(moment.connection, job), retries)
+            if error is not None and len(suspects) == 1:
+                # What of this job has been written is a matter of chance: no decision may depend on it.
+                curve, seconds = read_curve(moment.connection, self._study, job.trial, job.from_epoch)
+                self._end(moment, [Report(Progress(Claim(job, {}, 0), curve, seconds), State.FAILED, error=error)])
+
+    def _count_attempt(self, connection: Connection, job: Job) -> int:
+        key = {"study": self._study.id, "trial": job.trial}
+        return int(run(connection, statements.count_attempt, key).scalar_one())
+
+    def _free(self, connection: Connection, jobs: Iterable[Job]) -> None:
+        rows = [
+            {"study": self._study.id, "job": job.number, "trial": job.trial}
+            for job in sorted(jobs, key=lambda job: job.number)  # as everybody locks them, so that none blocks another
+        ]
+        if rows:
+            run(connection, statements.release_job, rows)
+            run(connection, statements.pause_trial, rows)
+
+    def _end(self, moment: Moment, reports: Sequence[Report]) -> None:
+        write_ends(moment, reports)
+        for report in reports:
+            self._known.close(report.progress.claim, report.outcome, report.progress.curve)
+
+    def _decide_and_claim(
+        self, moment: Moment, wanted: Wanted, prepared: Plan | None, *, claiming: bool
+    ) -> tuple[Sequence[Planned | Stop], Exchange]:
+        count = run(moment.connection, statements.count_workers, {"study": self._study.id}).scalar_one()
+        if not wanted.jobs:
+            return [], Exchange([], complete=False, workers=count)
+        ready = read_ready(moment, max(wanted.jobs, wanted.ahead))
+        decided, complete = self._decide(wanted, len(ready), prepared)
+        taken = wanted if claiming or not decided else replace(wanted, jobs=0)
+        claims = self._claim(moment, ready, decided, taken, count)
+        return decided, Exchange(claims, complete, count)
+
+    def _decide(self, wanted: Wanted, ready: int, prepared: Plan | None) -> tuple[list[Planned | Stop], bool]:
+        """Decide until there is enough to choose from; return the decisions and whether the study is complete."""
+        decided: list[Planned | Stop] = []
+        missing = max(wanted.jobs, wanted.ahead) - ready
+        while missing > 0:
+            plan = self._known.decide() if not self._slow else prepared
+            if plan is None or isinstance(plan, Wait):
+                break
+            if self._slow and not self._known.allows(plan):
+                break  # computed beforehand, and somebody was quicker
+            if isinstance(plan, Done):
+                return decided, not self._known.anything_pending
+            self._known.enter(plan)
+            decided.append(plan)
+            missing -= isinstance(plan, Planned)
+            prepared = None
+        return decided, False
+
+    def _claim(
+        self,
+        moment: Moment,
+        ready: Sequence[Work],
+        decided: Sequence[Planned | Stop],
+        wanted: Wanted,
+        workers_count: int,
+    ) -> list[Claim]:
+        """Choose among ready and newly decided jobs; write down the decisions and what this worker holds now."""
+        plans = {plan.job.number: plan for plan in decided if isinstance(plan, Planned)}
+        new = [Work(plan.job, self._known.params(plan.job.trial)) for plan in plans.values()]
+        chosen = choose([*ready, *new], wanted, workers_count)
+        lease = {"worker": self.worker.id, "lease_until": moment.now + self._lease}
+        write_decisions(moment, decided, claimed={work.job.number for work in chosen}, lease=lease)
+        mark_claimed(moment, [work for work in chosen if work.job.number not in plans], lease)
+        claims = []
+        for work in chosen:
+            plan = plans.get(work.job.number)
+            fresh = plan is not None and plan.params is not None and plan.parent is None
+            claims.append(claim_new(self._study, work) if fresh else claim_continued(moment, work))
+        return claims
+
+    def _gone(self) -> StudyNotFound:
+        name, url = self._study.spec.name, self._database.shown_url
+        return StudyNotFound(f"the study {name!r} has been deleted from {url} while it was worked on")

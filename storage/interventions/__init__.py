@@ -1,0 +1,1 @@
+"""What a person changes in a search, each with its trail: who, when, what and why."""

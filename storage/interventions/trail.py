@@ -1,0 +1,125 @@
+"""The trail: who changed a search by hand, when, where, and what. It outlives the studies that it tells of."""
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from storage.connection.prepared import run
+from storage.database import Database
+from storage.errors import StudyNotFound
+from storage.exchange import statements
+from storage.schema.tables import interventions, studies
+from storage.studies import StudyRecord, not_found
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """What a person did to a study, or to one of its trials (None: to the whole study).
+
+    `study` is the name that it had then, `before_job` the first job that was decided knowing of it.
+    """
+
+    at: float
+    study: str
+    action: str
+    trial: int | None
+    details: Mapping[str, Any]
+    before_job: int | None
+    by_user: str
+    by_node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One transaction in which a person changes a study: its row as it was, and the revision that this makes."""
+
+    connection: Connection
+    study: Row[Any]
+    now: float
+    before_job: int
+
+    @property
+    def revision(self) -> int:
+        """The study's revision from now on."""
+        return int(self.study.revision)
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        """Set columns of the study's row."""
+        self.connection.execute(sa.update(studies).where(studies.c.id == self.study.id).values(dict(values)))
+
+    def note(self, action: str, details: Mapping[str, Any], trial: int | None = None) -> None:
+        """Enter in the trail what has been done."""
+        row = {
+            "study": self.study.name,
+            "study_id": self.study.id,
+            "trial": trial,
+            "action": action,
+            "details": dict(details),
+            "before_job": self.before_job,
+            "by_user": _user(),
+            "by_node": socket.gethostname(),
+            "at": self.now,
+        }
+        self.connection.execute(sa.insert(interventions).values(row))
+
+
+@contextmanager
+def operation(database: Database, record: StudyRecord, *, alone: bool = False) -> Iterator[Operation]:
+    """Give a transaction that changes a study, in order with all exchanges of its workers; rolled back on an exception.
+
+    `alone` is for what changes names: nobody else makes or renames a study meanwhile. Raises StudyNotFound.
+    """
+    with database.alone() if alone else database.write() as connection:
+        taken = sa.update(studies).where(studies.c.id == record.id).values(revision=studies.c.revision + 1)
+        row = connection.execute(taken.returning(*studies.c)).one_or_none()
+        if row is None:
+            raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
+        decided = run(connection, statements.counts, {"study": record.id}).one().n_jobs
+        yield Operation(connection, row, database.now(connection), decided)
+
+
+def list_interventions(database: Database, name: str | None = None) -> list[Intervention]:
+    """Return the trail of all studies, or of the one that has that name or had it, the newest last.
+
+    Of a study that was renamed, all that was done belongs to either name. Raises StudyNotFound for a name that no
+    study has, and that the trail knows nothing of.
+    """
+    order = (interventions.c.at, interventions.c.id)
+    with database.read() as connection:
+        if name is None:
+            return _read(connection, sa.select(interventions).order_by(*order))
+        now = sa.select(studies.c.id).where(studies.c.name == name)
+        once = sa.select(interventions.c.study_id).where(interventions.c.study == name)
+        its = interventions.c.study_id.in_(now.union(once))
+        found = _read(connection, sa.select(interventions).where(its).order_by(*order))
+        if not found and connection.execute(now).one_or_none() is None:
+            raise not_found(connection, name, database)
+    return found
+
+
+def interventions_in(database: Database, record: StudyRecord, *, trial: int | None = None) -> list[Intervention]:
+    """Return the trail of a study, or of one of its trials, the newest last."""
+    query = sa.select(interventions).where(interventions.c.study_id == record.id)
+    if trial is not None:
+        query = query.where(interventions.c.trial == trial)
+    with database.read() as connection:
+        return _read(connection, query.order_by(interventions.c.at, interventions.c.id))
+
+
+def _read(connection: Connection, query: sa.Select[Any]) -> list[Intervention]:
+    fields = Intervention.__dataclass_fields__
+    return [Intervention(*(getattr(row, name) for name in fields)) for row in connection.execute(query)]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as somebody who has no name
+        return f"uid {os.getuid()}"

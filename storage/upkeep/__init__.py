@@ -1,0 +1,1 @@
+"""A database looked after: whether it is sound, how large it is, and made smaller."""
