@@ -67,21 +67,20 @@ class Watcher:
 def run_here(database: Database, study: StudyRecord, launch: Launch) -> None:
     """Be the one worker, in this very thread. Raises KeyboardInterrupt after a Ctrl-C, when all is saved."""
     loop = WorkerLoop(database, study, launch.objective, timeout=launch.timeout, lease=launch.lease)
-    with one_thread(study.spec.strategy), _interrupts(loop.stopping.set) as interrupted:
+    with one_thread(study.spec.strategy), _interrupts(loop.stopping.set):
         loop.run()
-    if interrupted.is_set():
-        raise KeyboardInterrupt
 
 
 def run_workers(database: Database, study: StudyRecord, launch: Launch, watcher: Watcher) -> None:
     """Launch workers and wait until they have left.
 
-    Raises KeyboardInterrupt after a Ctrl-C (or SIGTERM), when all is saved; a second one ends the workers at once.
+    Raises KeyboardInterrupt with the signal's number after a Ctrl-C or SIGTERM, when all is saved; a second one ends
+    the workers at once.
     """
     crew = _Crew(launch, study.spec.trial_timeout)
     undertaker = _Undertaker(database, study, launch.lease)
     stop_asked = threading.Event()
-    with _interrupts(stop_asked.set) as interrupted:
+    with _interrupts(stop_asked.set):
         crew.start()
         try:
             _look_after(crew, undertaker, database, study, watcher=watcher, stop_asked=stop_asked)
@@ -91,10 +90,8 @@ def run_workers(database: Database, study: StudyRecord, launch: Launch, watcher:
                 crew.end_at_once(list_pids(database, study.id, process_name()))
                 undertaker.bury(innocent)
             raise
-    if crew.error is not None:
-        raise crew.error
-    if interrupted.is_set():
-        raise KeyboardInterrupt
+        if crew.error is not None:
+            raise crew.error
 
 
 def _look_after(
@@ -271,22 +268,27 @@ def _child_of(parent: int | None, stopping: threading.Event) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts(first: Callable[[], None]) -> Iterator[threading.Event]:
-    """Within: the first SIGINT or SIGTERM calls `first` and sets the event, the second raises KeyboardInterrupt."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted  # signals meet the main thread only
-        return
+def _interrupts(first: Callable[[], None]) -> Iterator[None]:
+    """Within: the first SIGINT or SIGTERM calls `first`, the second raises KeyboardInterrupt with its number.
 
-    def handle(_signal: int, _frame: FrameType | None) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        interrupted.set()
+    After the first, the end of the block raises it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals meet the main thread only
+        return
+    received: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt(number)
         first()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield interrupted
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if received:
+        raise KeyboardInterrupt(received[0])

@@ -4,7 +4,8 @@ import signal
 import sys
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -28,7 +29,7 @@ def worker(
     """Work on the open studies of a database, whoever began them, and wait for new ones.
 
     Start it on as many machines as you like. Ctrl-C or SIGTERM lets the running epochs end, gives the rest back, and
-    leaves.
+    leaves: with exit code 130 after a Ctrl-C, with 0 after SIGTERM, by which services are ended in good order.
     """
     from hpo.cli.durations import parse_duration
     from hpo.cli.search import Limits, stdout_for_the_outcome
@@ -42,7 +43,7 @@ def worker(
     def say(line: str) -> None:
         person().print(printable(line), soft_wrap=True)
 
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # where nothing is to be saved first
+    before = signal.signal(signal.SIGTERM, _leave)  # where nothing is to be saved first
     try:
         database = open_database(storage or "default", create=True)
         try:
@@ -51,7 +52,13 @@ def worker(
         finally:
             database.close()
         say(f"left: no open study for {idle_exit}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as asked:
         say("left, as asked; what was measured is saved")
+        if signal.SIGTERM not in asked.args:
+            raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt(number)

@@ -62,14 +62,34 @@ def test_sigterm_gives_back_what_is_held(host: Host, any_url: str) -> None:
     ended(search, 130)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_who_waits_leaves_at_once(host: Host, any_url: str, sent: signal.Signals) -> None:
-    """A worker without work ends with 0 as soon as it is told to."""
+def test_ctrl_c_in_the_middle_of_work(host: Host, any_url: str) -> None:
+    """After a Ctrl-C a worker gives back what it holds and ends with 130, as every interrupted command does."""
+    study = hpo.create_study(
+        "s",
+        space=hpo.Space(rate=hpo.Float(0, 1)),
+        storage=any_url,
+        max_epochs=99,
+        n_trials=9,
+        objective=hpo.sources.load_objective(f"{host.folder / 'work' / 'trainer.py'}:Objective"),
+    )
+    helping = host.hpo("worker", "--jobs", 1, "--study", study.name, TRAINER_PAUSE="0.05")
+    look = Looker(any_url)
+    wait_for(lambda: look.measured() > 1, "epochs of the worker's")
+    helping.send_signal(signal.SIGINT)
+    _, errors = ended(helping, 130)
+    assert "left, as asked; what was measured is saved" in errors
+    assert "Traceback" not in errors
+    assert (look.workers(), look.holders()) == (set(), set())
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_who_waits_leaves_at_once(host: Host, any_url: str, sent: signal.Signals, code: int) -> None:
+    """A worker without work ends as soon as it is told to: with 0 after SIGTERM, with 130 after a Ctrl-C."""
     idle = host.hpo("worker", "--study", "none-yet")
     line = idle.stderr.readline()
     assert line == f"waiting for open studies in {any_url.replace('postgresql:', 'postgresql+psycopg:')}\n"
     idle.send_signal(sent)
-    assert ended(idle) == ("", "left, as asked; what was measured is saved\n")
+    assert ended(idle, code) == ("", "left, as asked; what was measured is saved\n")
 
 
 def test_what_cannot_be_worked_on_is_told_and_passed_over(host: Host, any_url: str) -> None:
