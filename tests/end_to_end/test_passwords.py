@@ -11,7 +11,7 @@ from hosts import Host, Looker, ended, wait_for
 from postgres_server import running
 
 from storage.database import Database
-from storage.schema.tables import metadata
+from storage.schema.tables import confirmations, metadata
 
 SECRET = "never-to-be-shown-71c4"  # noqa: S105 - of a server that lives as long as the tests here
 RUN = ("run", "trainer.py:Objective", "--space", "space.toml", "--max-epochs", 9, "--trials", 12, "--seed", 5)
@@ -65,6 +65,61 @@ def test_a_search_keeps_its_password(place: str, tmp_path: Path) -> None:
             for row in connection.execute(sa.select(table)):
                 assert SECRET not in str(tuple(row))
     database.close()
+
+
+WARNING = "warning: a password in a command line can be read by every user of this machine"
+
+
+def test_a_password_in_the_command_line(place: str, tmp_path: Path) -> None:
+    """Given in --storage, it is hidden as soon as the command runs, with one warning; no process it starts has it."""
+    url = f"postgresql://ann:{SECRET}@{place}"
+    with Host(tmp_path / "host", TRAINER_PAUSE="0.05") as host:
+        search = host.hpo(*RUN, "--storage", url, "--jobs", 2, "--no-confirm", "--name", "s")
+        assert WARNING in search.stderr.readline()
+        look = Looker(url)
+        wait_for(lambda: len(look.holders()) == 2, "two processes at work")
+        shown = shown_by_ps()
+        said = [*ended(search)]
+        confirm = host.hpo("confirm", "s", "--storage", url, "--top", 2, "--seeds", 8, "--jobs", 2)
+        said.append(confirm.stderr.readline())
+        wait_for(lambda: look.count(confirmations) > 0, "a confirmation")
+        shown += shown_by_ps()
+        said += ended(confirm)
+    assert not [line for line in shown if SECRET in line]
+    assert [line for line in shown if line.startswith(f"hpo run {RUN[1]} ") and "://ann:***@" in line]
+    assert not [words for words in said if SECRET in words]
+    assert sum(words.count(WARNING) for words in said) == 1
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [("--storage={}",), ("--storage", "{}"), ("--storage", "postgresql://{place}?user=ann&password={secret}")],
+    ids=["joined", "apart", "as a setting"],
+)
+def test_however_it_is_spelled(place: str, tmp_path: Path, spelled: tuple[str, ...]) -> None:
+    """With the option or behind it, in front of the host or as a setting: nobody sees it in `ps`."""
+    url = f"postgresql://ann:{SECRET}@{place}"
+    Database(f"postgresql://ann:{SECRET}@{place}", create=True).close()
+    with Host(tmp_path / "host") as host:
+        waiting = host.hpo("worker", *(word.format(url, place=place, secret=SECRET) for word in spelled))
+        assert WARNING in waiting.stderr.readline()
+        assert "waiting for open studies" in waiting.stderr.readline()
+        shown = shown_by_ps()
+        waiting.terminate()
+        ended(waiting)
+    assert not [line for line in shown if SECRET in line]
+
+
+def test_without_a_password_nothing_is_said(place: str, tmp_path: Path) -> None:
+    """A command line without a password is left as it is, and warns of nothing."""
+    name = place.rpartition("/")[2]
+    with Host(tmp_path / "host", PGPASSWORD=SECRET) as host:
+        waiting = host.hpo("worker", "--storage", f"postgresql://ann@{place}")
+        assert "waiting for open studies" in waiting.stderr.readline()
+        shown = shown_by_ps()
+        waiting.terminate()
+        ended(waiting)
+    assert [line for line in shown if "-m hpo worker" in line and line.strip().endswith(name)]
 
 
 @pytest.mark.parametrize(
