@@ -6,7 +6,7 @@ before: that takes time in proportion to what has happened, not to the length of
 """
 
 from collections.abc import Iterator, Mapping, Sequence, ValuesView
-from itertools import chain, compress, count
+from itertools import chain, compress, count, zip_longest
 from operator import attrgetter, is_not
 from typing import Final, overload
 
@@ -31,6 +31,20 @@ def differing(before: Sequence[Page], after: Sequence[Page]) -> Iterator[int]:
         compress(count(), map(is_not, before, after)),
         range(*sorted((len(before), len(after)))),
     )
+
+
+def differences(before: Sequence[Page], after: Sequence[Page]) -> Iterator[tuple[int, Trial | None, Trial | None]]:
+    """Yield place, old and new of the trials that differ, whatever pages they are on; None where there is none."""
+    for index in differing(before, after):
+        old, new = page_at(before, index), page_at(after, index)
+        if old != new:  # at the speed of memory, as most are the very same objects
+            pairs = enumerate(zip_longest(old, new), index * SIZE)
+            yield from ((place, a, b) for place, (a, b) in pairs if a is not b and a != b)
+
+
+def first_of(trials: Sequence[Trial], number: int) -> Sequence[Trial]:
+    """Return so many of the trials, the first ones, on the pages that they are kept in."""
+    return trials.first(number) if isinstance(trials, Pages) else trials[:number]
 
 
 def page_at(pages: Sequence[Page], index: int) -> Page:

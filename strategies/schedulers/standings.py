@@ -8,14 +8,14 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 from itertools import zip_longest
 from math import inf
-from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
-from strategies.pages import SIZE, Page, differing, page_at, pages_of
+from strategies.following import Kept
+from strategies.pages import SIZE, Page, differences, pages_of
 from strategies.trial import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from strategies.trial import History, Trial
 
@@ -23,21 +23,6 @@ Entry = tuple[float, int]
 """A value at a rung, and the number of the trial that has it."""
 Amendment = Callable[[list[Any], Any, int], None]
 """Puts an entry into some (1), or takes it out (-1)."""
-
-_KEPT: Final = 4
-_memory: Final = local()  # a thread's own: several may decide at once
-
-
-def standings(history: "History", levels: tuple[int, ...]) -> "Standings":
-    """Return where the trials of `history` stand in rungs of these epochs; valid until the next call."""
-    kept: dict[Any, Standings] = _memory.__dict__.setdefault("kept", {})
-    key = (id(history.space), levels)  # tells studies apart; should it mistake one for another, only time is lost
-    found = kept.pop(key, None) or Standings(levels)
-    found.update(history.trials)
-    kept[key] = found
-    if len(kept) > _KEPT:
-        del kept[next(iter(kept))]
-    return found
 
 
 class Standings:
@@ -77,7 +62,7 @@ class Standings:
         """Make these the trials whose standings are told."""
         now = pages_of(trials)
         amend = _amend if self._pages else _append
-        for number, before, after in _differences(self._pages, now):
+        for number, before, after in differences(self._pages, now):
             self._move(before, after, amend)
             self._rank(number, self._values(before), self._values(after), amend)
             if before and after and after.curve[: before.epochs] != before.curve:
@@ -135,12 +120,9 @@ def _append(entries: list[Any], entry: Any, _: int) -> None:
     entries.append(entry)
 
 
-def _differences(
-    before: "Sequence[Page]", after: "Sequence[Page]"
-) -> "Iterator[tuple[int, Trial | None, Trial | None]]":
-    """Yield number, old and new of the trials that differ, whatever pages they are on."""
-    for index in differing(before, after):
-        old, new = page_at(before, index), page_at(after, index)
-        if old != new:  # at the speed of memory, as most are the very same objects
-            pairs = enumerate(zip_longest(old, new), index * SIZE)
-            yield from ((number, a, b) for number, (a, b) in pairs if a is not b and a != b)
+_STANDINGS: Final = Kept(Standings)
+
+
+def standings(history: "History", levels: tuple[int, ...]) -> Standings:
+    """Return where the trials of `history` stand in rungs of these epochs; valid until the next call."""
+    return _STANDINGS.of(history, levels)
