@@ -4,8 +4,11 @@ Domhan, Springenberg & Hutter, "Speeding up automatic hyperparameter optimizatio
 extrapolation of learning curves", IJCAI 2015.
 """
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import inf, isfinite
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -14,14 +17,14 @@ from numpy.typing import NDArray
 
 from strategies.base import Loss, Stop, Stopper
 from strategies.errors import StrategyError
+from strategies.following import Kept, Ranking
 from strategies.models import curve_bank, curve_mcmc
 from strategies.models.curve_prediction import Prediction
-from strategies.models.rows import Rows
+from strategies.models.quantiles import middle
 from strategies.settings import require_integer, require_number
 from strategies.trial import State
 
 if TYPE_CHECKING:
-    from strategies.space import Space
     from strategies.trial import History, Trial
 
 ENGINES: Final[Mapping[str, Callable[[NDArray[np.float64], int], Prediction | None]]] = {
@@ -32,7 +35,6 @@ ENGINES: Final[Mapping[str, Callable[[NDArray[np.float64], int], Prediction | No
 _CERTAIN = 0.005  # of the range between the bounds
 _MARGIN = 0.25
 _CHECKS = 20
-_FIRST, _BEST, _COMPLETE = range(3)
 
 
 @dataclass(frozen=True)
@@ -118,28 +120,39 @@ class _Told:
     @classmethod
     def of(cls, trial: "Trial", history: "History") -> "_Told | None":
         """None before any other trial is complete."""
-        first, best, complete = (_OUTLINES.column(history, i) for i in (_FIRST, _BEST, _COMPLETE))
-        if trial.number < len(best):
-            first[trial.number] = best[trial.number] = complete[trial.number] = np.nan
-        if np.isnan(complete).all():
+        before = history.trials[trial.number] if trial.number < len(history.trials) else None
+        own = before if before is not None and _tells(before) else None
+        if len(_COMPLETE.of(history).entries) <= (own is not None and own.state is State.COMPLETE):
             return None
-        leader = int(np.nanargmin(best))
-        incumbent = float(best[leader])
+        firsts, values = _FIRSTS.of(history).entries, _VALUES.of(history).entries
+        incumbent, leader = values[own is not None and values[0][1] == trial.number]
+        start = middle(firsts, None if own is None else bisect_left(firsts, own.curve[0]))
         low = min(incumbent, *trial.curve)
-        high = max(float(np.nanmedian(first)), *trial.curve)
+        high = max(start, *trial.curve)
         margin = _MARGIN * (high - low)
         return cls(incumbent, leader, (low - margin, high + margin))
 
 
-def _outline(trial: "Trial", _: "Space") -> NDArray[np.float64]:
-    """Return a trial's first and best value, the best again if complete; nothing if it failed or was discarded."""
-    if not trial.curve or trial.state in (State.FAILED, State.DISCARDED):
-        return np.empty(0)
-    best = trial.value
-    return np.array([trial.curve[0], best, best if trial.state is State.COMPLETE else np.nan])
+def _tells(trial: "Trial") -> bool:
+    """Tell whether there is a value to learn from: none of a trial that failed or was discarded."""
+    return len(trial.curve) > 0 and trial.state not in (State.FAILED, State.DISCARDED)
 
 
-_OUTLINES: Final = Rows(_outline)
+def _first(trial: "Trial") -> float | None:
+    return trial.curve[0] if _tells(trial) else None
+
+
+def _value(trial: "Trial") -> tuple[float, int] | None:
+    return (trial.value, trial.number) if _tells(trial) else None
+
+
+def _complete(trial: "Trial") -> int | None:
+    return trial.number if _tells(trial) and trial.state is State.COMPLETE else None
+
+
+_FIRSTS: Final = Kept(lambda: Ranking(_first, partial(array, "d")))
+_VALUES: Final = Kept(lambda: Ranking(_value))
+_COMPLETE: Final = Kept(lambda: Ranking(_complete))
 
 
 def _ordered(bounds: object) -> tuple[float, float]:

@@ -1,18 +1,19 @@
 """The median rule (Golovin et al., "Google Vizier: a service for black-box optimization", KDD 2017, section 3.2.2)."""
 
+from array import array
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from strategies.base import Loss, Stop, Stopper
-from strategies.models.rows import Rows
+from strategies.following import Kept, Ranking
+from strategies.models.quantiles import middle
 from strategies.settings import require_integer
 from strategies.trial import State
 
 if TYPE_CHECKING:
-    from strategies.space import Space
     from strategies.trial import History, Trial
 
 _LARGEST: Final = 1e300
@@ -40,22 +41,22 @@ class Median(Stopper):
         """Compare with the complete trials of `history`; a tie goes on."""
         if trial.epochs < self.min_epochs:
             return None
-        averages = _AVERAGES.column(history, trial.epochs - 1)
-        averages = averages[~np.isnan(averages)]
+        averages = _AVERAGES.of(history, trial.epochs).entries
         if len(averages) < self.min_trials:
             return None
-        best, cut_off = min(trial.curve), float(np.median(averages))
+        best, cut_off = min(trial.curve), middle(averages)
         if min(best, _LARGEST) <= cut_off:
             return None
         reason = {"epoch": trial.epochs, "best": Loss(best), "cut_off": Loss(cut_off), "of": len(averages)}
         return Stop(trial.number, reason)
 
 
-def _running_averages(trial: "Trial", _: "Space") -> NDArray[np.float64]:
-    """Return the mean of the first 1, 2, 3… values of a complete trial; nothing of another."""
-    if trial.state is not State.COMPLETE:
-        return np.empty(0)
-    return np.cumsum(np.clip(trial.curve, -_LARGEST, _LARGEST)) / np.arange(1, trial.epochs + 1)
+def _average(epochs: int, trial: "Trial") -> float | None:
+    """Return the mean of the first `epochs` values of a complete trial; nothing of another, or of a shorter one."""
+    if trial.state is not State.COMPLETE or trial.epochs < epochs:
+        return None
+    return float(np.cumsum(np.clip(trial.curve[:epochs], -_LARGEST, _LARGEST))[-1]) / epochs
 
 
-_AVERAGES: Final = Rows(_running_averages)
+_AVERAGES: Final = Kept(lambda epochs: Ranking(partial(_average, epochs), partial(array, "d")), most=1000)
+"""By epoch: a worker judges at every one of them in turn."""
