@@ -15,7 +15,7 @@ from strategies.errors import SpaceError
 from strategies.lattice import Lattice
 from strategies.parameters import Choice, Float, Int, Parameter, parameter_from_dict
 from strategies.spelling import is_storable, suggestion
-from strategies.trial import Params, Value
+from strategies.trial import Params, Point, Value, point
 
 _FEW: Final = 4096  # points that are listed rather than searched among
 _ATTEMPTS: Final = 100
@@ -163,6 +163,13 @@ class Space:
             self._memo["points"] = self.encode_all([lattice.point(i) for i in range(lattice.size)])
         points: NDArray[np.float64] = self._memo["points"]
         return points
+
+    def keys(self, limit: int) -> Sequence[Point]:
+        """Return the keys of all its points (`trial.point`) in the order of `enumerated`; none of more than `limit`."""
+        if "keys" not in self._memo and (points := self.enumerated(limit)) is not None:
+            self._memo["keys"] = [point(self.decode(each)) for each in points]
+        keys: Sequence[Point] = self._memo.get("keys", ()) if self.size <= limit else ()
+        return keys
 
     def another(self, params: Params, taken: Callable[[Params], bool], rng: np.random.Generator) -> Params | None:
         """Return a point near `params` that is not `taken`; None when there is none, or none can be found."""

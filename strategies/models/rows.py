@@ -33,22 +33,13 @@ class Rows:
         self._tables: deque[_Table] = deque(maxlen=_STUDIES)
         self._lock = Lock()  # workers may be threads
 
-    def column(self, history: "History", index: int) -> Array:
-        """Return what each trial tells at `index`, shape (trials,); NaN where it tells less."""
-        with self._lock:
-            table = self._table(history.space)
-            table.renew(history.trials, self._tell)
-            if index >= table.values.shape[1]:
-                return np.full(len(history.trials), np.nan)
-            return table.values[: len(history.trials), index].copy()
-
-    def matrix(self, history: "History", columns: int) -> Array:
-        """Return what each trial tells, shape (trials, columns); NaN where it tells less."""
+    def of(self, history: "History", places: NDArray[np.int64], columns: int) -> Array:
+        """Return what the trials at these places tell, shape (places, columns); NaN where it tells less."""
         with self._lock:
             table = self._table(history.space)
             table.renew(history.trials, self._tell)
             table.widen(columns)
-            return table.values[: len(history.trials), :columns].copy()
+            return table.values[places, :columns]
 
     def _table(self, space: "Space") -> "_Table":
         for table in self._tables:

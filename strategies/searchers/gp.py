@@ -18,6 +18,7 @@ from strategies.models.features import Features
 from strategies.models.gaussian_process import fit
 from strategies.models.outputs import Outputs, standardised
 from strategies.models.summits import summits
+from strategies.models.untaken import untaken
 from strategies.searchers.sobol import Sobol
 from strategies.settings import require_integer
 
@@ -61,18 +62,18 @@ class GaussianProcess(Searcher):
         space = history.space
         if number < self.initial:
             return Proposal(Sobol().propose(number, history, rng).params, {"by": "gp", "initial": True})
-        seen = evidence(history, at_least=space.dimension + 1)
+        share = self.most // 3
+        seen = evidence(history, space.dimension + 1, most=self.most, best=lambda _: share, latest=share)
         losses = _comparable(seen, history)
-        listed = _untaken(history)
+        listed = untaken(history, _LISTED)
         if np.isfinite(losses).sum() < _FEWEST or (listed is not None and not len(listed)):
             return Proposal(space.sample(rng), {"by": "gp", "initial": True})
-        kept = _representative(losses, self.most)
-        features, outputs = Features(space), standardised(losses[kept])
-        posterior = fit(features(seen.points[kept]), outputs.values, features.groups)
-        means = posterior.predict(features(np.vstack([seen.points[kept], seen.pending])))[0]
+        features, outputs = Features(space), standardised(losses)
+        posterior = fit(features(seen.points), outputs.values, features.groups)
+        means = posterior.predict(features(np.vstack([seen.points, seen.pending])))[0]
         acquisition = Acquisition(posterior.believing(features(seen.pending)), float(means.min()))
         if listed is None:
-            incumbents = seen.points[kept][np.argsort(means[: len(kept)], kind="stable")[:_INCUMBENTS]]
+            incumbents = seen.points[np.argsort(means[: len(losses)], kind="stable")[:_INCUMBENTS]]
             listed = summits(acquisition, features, incumbents, rng)
         scores = acquisition(features(listed))
         for best in np.argsort(-scores, kind="stable")[:_ATTEMPTS]:
@@ -80,29 +81,8 @@ class GaussianProcess(Searcher):
             if not history.holds(params):
                 break
         told = _told(acquisition, outputs, features(listed[best][None]))
-        told |= {"score": float(scores[best]), "observations": len(kept), "level": seen.level}
+        told |= {"score": float(scores[best]), "observations": len(losses), "level": seen.level}
         return Proposal(params, told)
-
-
-def _untaken(history: "History") -> Array | None:
-    """Return the coordinates of the points that no trial has, shape (m, d), if the space is small enough to list."""
-    space = history.space
-    points = space.enumerated(_LISTED)
-    if points is None:
-        return None
-    taken = {row.tobytes() for row in space.encode_all([trial.params for trial in history.trials])}
-    return points[[row.tobytes() not in taken for row in points]]
-
-
-def _representative(losses: Array, most: int) -> NDArray[np.int64]:
-    """Return the indices of up to `most` trials: a third the best, a third the latest, the others evenly spread."""
-    if len(losses) <= most:
-        return np.arange(len(losses))
-    best = np.argsort(losses, kind="stable")[: most // 3]
-    latest = np.arange(len(losses) - most // 3, len(losses))
-    rest = np.setdiff1d(np.arange(len(losses)), np.union1d(best, latest))
-    spread = rest[np.linspace(0, len(rest) - 1, most - 2 * (most // 3)).astype(np.int64)]
-    return np.unique(np.concatenate([best, latest, spread]))
 
 
 def _told(acquisition: Acquisition, outputs: Outputs, features: Array) -> dict[str, object]:

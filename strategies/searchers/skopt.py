@@ -31,6 +31,7 @@ class Skopt(Searcher):
     proposals. Floats are searched as coordinates, integers as integers, choices as categories, and a parameter that a
     trial lacks is at its middle. Trials still awaited count as good as the best (constant liar, Ginsbourger, Le Riche &
     Carraro 2010), so that the next is put elsewhere; failed ones as bad as the worst.
+    Of more than `most` trials a third are the best, a third the latest, the rest spread evenly over the search.
     """
 
     summary: ClassVar[str] = "Bayesian optimisation by scikit-optimize, with a process or with trees; takes its time."
@@ -40,9 +41,11 @@ class Skopt(Searcher):
     estimator: str = "gp"
     acquisition: str = "EI"
     initial: int = 10
+    most: int = 300
 
     def __post_init__(self) -> None:
         require_integer(self, "initial", at_least=1)
+        require_integer(self, "most", at_least=10)
         for name, known in (("estimator", _ESTIMATORS), ("acquisition", _ACQUISITIONS)):
             if getattr(self, name) not in known:
                 one_of = ", ".join(map(repr, known))
@@ -51,7 +54,8 @@ class Skopt(Searcher):
     def propose(self, number: int, history: "History", rng: np.random.Generator) -> Proposal:  # noqa: ARG002 - the trials count
         """Return the point that an `Optimizer` asks for that was told of all trials at once."""
         space = history.space
-        seen = evidence(history, self.initial)
+        share = self.most // 3
+        seen = evidence(history, self.initial, most=max(self.most, self.initial), best=lambda _: share, latest=share)
         axes = {i: each for i, each in enumerate(space.parameters.values()) if each.decode(0.0) != each.decode(1.0)}
         if len(seen.values) < self.initial or np.isinf(seen.values).all() or not axes:
             return Proposal(space.sample(rng), {"by": "skopt", "initial": True})

@@ -10,6 +10,7 @@ from strategies.base import Loss, Proposal, Searcher
 from strategies.errors import StrategyError
 from strategies.models.evidence import Evidence, evidence
 from strategies.models.parzen import Array, Axes, Parzen, Widths
+from strategies.models.untaken import untaken
 from strategies.settings import require_integer, require_number
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class TPE(Searcher):
     share `random` of the trials after that, points are drawn at random. The level is the highest that at least three
     trials more than there are parameters have reached.
 
+    No more than `most` trials are looked at. Of more as many are good as of `most`, the best of all; the others are a
+    choice, spread evenly over the search. So a proposal costs the same after 1,000 trials and after 100,000.
+
     By default, weights, candidates, `clip` and `min_bandwidth` are as Watanabe recommends. His `gamma` is 0.15, and his
     kernels are as wide as their neighbours are apart.
     """
@@ -55,12 +59,14 @@ class TPE(Searcher):
     bandwidth: float = 0.5
     min_bandwidth: float = 0.03
     clip: float = 2.0
+    most: int = 1000
 
     def __post_init__(self) -> None:
         for field in ("min_good", "initial"):
             if getattr(self, field) is not None:
                 require_integer(self, field, at_least=1)
         require_integer(self, "candidates", at_least=1)
+        require_integer(self, "most", at_least=10)
         for field in ("gamma", "random", "clip"):
             require_number(self, field, at_least=0)
         for field in ("widen", "prior", "bandwidth", "min_bandwidth"):
@@ -93,8 +99,13 @@ class TPE(Searcher):
         enough = space.dimension + 3 if self.initial is None else self.initial
         if number < enough:
             return Proposal(space.sample(rng), {"by": "tpe", "initial": True})
-        seen = evidence(history, space.dimension + 3)
-        if seen.reached.sum() < enough or not np.isfinite(seen.values[seen.reached]).any():
+        seen = evidence(
+            history,
+            space.dimension + 3,
+            most=self.most,
+            best=lambda reached: self._quota(reached, space.dimension) + 1,  # and the best of the others
+        )
+        if seen.n_reached < enough or not np.isfinite(seen.values[seen.reached]).any():
             return Proposal(space.sample(rng), {"by": "tpe", "initial": True})
         if self.random and rng.random() < self.random:
             return Proposal(space.sample(rng), {"by": "tpe", "random": True})
@@ -106,9 +117,7 @@ class TPE(Searcher):
         likely = Parzen(axes, seen.points[good], weights, widths, self.prior)
         unlikely = np.vstack([seen.points[others], seen.pending])
         rest = Parzen(axes, unlikely, np.ones(len(unlikely)), widths, self.prior)
-        candidates = _free_points(history)
-        if candidates is None:
-            candidates = likely.sample(self.candidates, rng, self.widen)
+        candidates = self._candidates(history, likely, rng)
         scores = likely.log_density(candidates) - rest.log_density(candidates)
         best, params = _best_free(history, candidates, scores)
         reason = {
@@ -118,18 +127,29 @@ class TPE(Searcher):
             "good": len(good),
             "others": len(unlikely),
             "incumbent": Loss(seen.values[good[0]]),
-            "observations": int(seen.reached.sum()),
+            "observations": seen.n_reached,
             "level": seen.level,
         }
         return Proposal(params, reason)
+
+    def _candidates(self, history: "History", likely: Parzen, rng: np.random.Generator) -> Array:
+        """Return draws; of a space of few points all that no trial has, or all when none is left."""
+        every = history.space.enumerated(_FEW)
+        if every is None:
+            return likely.sample(self.candidates, rng, self.widen)
+        free = untaken(history, _FEW)
+        return every if free is None or not len(free) else free
+
+    def _quota(self, reached: int, dimension: int) -> int:
+        """Return how many trials are good, if there are as many with a value, of so many that reached the level."""
+        least = dimension + 1 if self.min_good is None else self.min_good
+        return max(ceil(self.gamma * min(reached, self.most)), least, 1)
 
     def _split(self, seen: Evidence) -> "tuple[NDArray[np.int64], NDArray[np.int64], Array]":
         """Return the rows of the good trials, the best first, those of the others, and the weights of the good."""
         able = seen.reached & np.isfinite(seen.values)
         order = np.lexsort((seen.numbers, seen.values, ~able))
-        least = seen.points.shape[1] + 1 if self.min_good is None else self.min_good
-        count = max(ceil(self.gamma * seen.reached.sum()), least, 1)
-        count = min(count, int(able.sum()), max(1, len(order) - 1))
+        count = min(self._quota(seen.n_reached, seen.points.shape[1]), int(able.sum()), max(1, len(order) - 1))
         good, others = order[:count], order[count:]
         if self.weights == "equal":
             return good, others, np.ones(count)
@@ -138,16 +158,6 @@ class TPE(Searcher):
             gains = seen.values[bar] - seen.values[good]
             mean = gains.mean()
         return good, others, gains / mean if 0 < mean < inf else np.ones(count)
-
-
-def _free_points(history: "History") -> Array | None:
-    """Return the coordinates of the points that no trial has, of all when none is left; None for a space of many."""
-    points = history.space.enumerated(_FEW)
-    if points is None:
-        return None
-    taken = {row.tobytes() for row in history.space.encode_all([trial.params for trial in history.trials])}
-    free = np.array([row.tobytes() not in taken for row in points])
-    return points[free] if free.any() else points
 
 
 def _best_free(history: "History", candidates: Array, scores: Array) -> "tuple[int, Params]":

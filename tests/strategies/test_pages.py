@@ -130,7 +130,7 @@ def _step(state, generation):
 def _told(found, rows, generations, trials):
     found.update(trials)
     history = Ledger(parse_strategy("random"), SPACE, 0, Targets(9), 1).view()
-    columns = rows.column(replace(history, trials=trials), 1).tolist()
+    columns = rows.of(replace(history, trials=trials), np.arange(len(trials)), 2).tolist()
     place = (found.rankings, found.waiting, found.interrupted, found.running)
     return place, [str(value) for value in columns], generations.after(trials)
 

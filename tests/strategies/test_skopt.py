@@ -81,6 +81,7 @@ def test_the_liar():
         values=np.array([5.0, inf, 2.0]),
         epochs=np.array([1, 0, 1]),
         reached=np.array([True, True, True]),
+        n_reached=3,
         pending=np.array([[0.9], [0.8]]),
     )
     points, losses = _told(seen)
