@@ -1,6 +1,5 @@
 """A database: opening it safely, its transactions, its schema."""
 
-import shlex
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -20,9 +19,9 @@ from storage.connection.sqlite_file import File, check_place, let_go, path_in, t
 from storage.connection.write_ahead import Log
 from storage.errors import StorageError
 from storage.schema import tables
+from storage.schema.versions import VERSION, another_version
 from storage.schema.views import STABLE_VIEWS
 
-_VERSION: Final = sa.select(sa.column("version_num", sa.Text)).select_from(sa.table(tables.VERSION_TABLE))
 _ALONE: Final = 0x68706F  # our number among a PostgreSQL database's advisory locks
 
 
@@ -113,9 +112,9 @@ class Database:
 
     def check_version(self, connection: Connection) -> None:
         """Raise StorageError when the schema is no longer this program's: somebody has upgraded it meanwhile."""
-        version = connection.execute(_VERSION).scalar_one()
+        version = connection.execute(VERSION).scalar_one()
         if version != tables.SCHEMA:
-            raise self._another_version(version)
+            raise another_version(self.url, version)
 
     def upgrade(self) -> str:
         """Bring the schema up to this program's, all of it or nothing; return the version that it had before.
@@ -169,20 +168,9 @@ class Database:
         elif version is None:
             raise StorageError(f"{self.shown_url} holds no studies yet: start one with `hpo run`")
         elif version != tables.SCHEMA and not (older and version < tables.SCHEMA):
-            raise self._another_version(version)
+            raise another_version(self.url, version)
         else:
             self._write_ahead()
-
-    def _another_version(self, version: str) -> StorageError:
-        if version > tables.SCHEMA:
-            return StorageError(
-                f"{self.shown_url} has schema {version}, which is newer than this program's ({tables.SCHEMA}); "
-                "upgrade the program: pip install --upgrade hpo"
-            )
-        return StorageError(
-            f"{self.shown_url} has schema {version}, which is older than this program's ({tables.SCHEMA}); "
-            f"upgrade it: hpo db upgrade --storage {shlex.quote(self.shown_url)}"
-        )
 
     def _write_ahead(self) -> None:
         """Switch the log of an SQLite database that is ours (it remembers); another's is left as it is."""
@@ -203,4 +191,4 @@ def _schema_of(connection: Connection) -> tuple[str | None, set[str]]:
     names = {name.lower() for name in (*inspector.get_table_names(), *inspector.get_view_names())}
     if tables.VERSION_TABLE not in names:
         return None, names
-    return connection.execute(_VERSION).scalar_one_or_none(), names
+    return connection.execute(VERSION).scalar_one_or_none(), names

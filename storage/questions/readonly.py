@@ -7,8 +7,12 @@ from difflib import get_close_matches
 from time import monotonic
 from typing import Any, Final
 
+from sqlalchemy.engine import URL
+
 from storage.connection.engines import parse
 from storage.errors import StorageError
+from storage.schema.tables import SCHEMA
+from storage.schema.versions import another_version
 
 TIMEOUT: Final = 60.0
 """Seconds that a query may take, unless told otherwise."""
@@ -50,9 +54,9 @@ class Allowance:
 def read_only_query(url: str, query: str, *, timeout: float = TIMEOUT) -> AbstractContextManager[Rows]:
     """Give the answer to one SQL statement on the database at `url`; its rows can be read within.
 
-    Raises StorageError when there is no such database, when the statement is none or more than one, when it names what
-    is not there, when it would do anything but read, and when the database works at it for more than `timeout` seconds
-    in all. A Ctrl-C ends a running query with KeyboardInterrupt.
+    Raises StorageError when there is no such database, or its schema is of another version; when the statement is none
+    or more than one, when it names what is not there, when it would do anything but read, and when the database works
+    at it for more than `timeout` seconds in all. A Ctrl-C ends a running query with KeyboardInterrupt.
     """
     parsed = parse(url)
     if parsed.get_backend_name() == "sqlite":
@@ -60,6 +64,12 @@ def read_only_query(url: str, query: str, *, timeout: float = TIMEOUT) -> Abstra
     else:
         from storage.questions.readonly_postgresql import ask
     return ask(parsed, query, Allowance(timeout))
+
+
+def check_version(found: tuple[Any, ...] | None, url: URL) -> None:
+    """Raise StorageError where a database's row of its version names another than this program's."""
+    if found is not None and found[0] != SCHEMA:
+        raise another_version(url, found[0])
 
 
 def nothing_to_run() -> StorageError:

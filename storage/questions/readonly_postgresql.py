@@ -25,8 +25,18 @@ from sqlalchemy.exc import DBAPIError
 from storage.connection.engines import open_engine
 from storage.connection.outages import explained
 from storage.errors import StorageError
-from storage.questions.readonly import Allowance, Rows, more_than_one, not_reading, not_there, nothing_to_run
+from storage.questions.readonly import (
+    Allowance,
+    Rows,
+    check_version,
+    more_than_one,
+    not_reading,
+    not_there,
+    nothing_to_run,
+)
 from storage.questions.tokens import Token, functions_in, tokens_of
+from storage.schema.tables import VERSION_TABLE
+from storage.schema.versions import VERSION
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -75,6 +85,7 @@ def ask(url: URL, query: str, allowance: Allowance) -> Iterator[Rows]:
     tokens = _one_statement(query)
     with _connection(url) as connection, _clear_errors(connection, query, allowance):
         _lock(connection)
+        _check_version(connection, url)
         _refuse_acting(connection, tokens)
         statement = query[: tokens[-1].start] if tokens[-1].text == ";" else query
         _give(connection, allowance)
@@ -133,6 +144,14 @@ def _lock(connection: _Connection) -> None:
         f"{schemas} FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) s"
     )  # "$user" is the one so far
     connection.execute("SET LOCAL ROLE pg_read_all_data")
+
+
+def _check_version(connection: _Connection, url: URL) -> None:
+    """Raise StorageError where the schema is ours, and another program's; who may not read that may not be told."""
+    table = f"pg_catalog.to_regclass('{VERSION_TABLE}')"
+    (readable,) = _one(connection, f"SELECT pg_catalog.has_table_privilege({table}, 'SELECT')")
+    if readable:
+        check_version(connection.execute(str(VERSION)).fetchone(), url)
 
 
 def _plain_types(connection: _Connection) -> None:

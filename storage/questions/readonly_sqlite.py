@@ -18,7 +18,17 @@ from sqlalchemy.engine import URL
 
 from storage.connection.sqlite_file import path_in
 from storage.errors import StorageError
-from storage.questions.readonly import Allowance, Rows, more_than_one, not_reading, not_there, nothing_to_run
+from storage.questions.readonly import (
+    Allowance,
+    Rows,
+    check_version,
+    more_than_one,
+    not_reading,
+    not_there,
+    nothing_to_run,
+)
+from storage.schema.tables import VERSION_TABLE
+from storage.schema.versions import VERSION
 
 _READING: Final = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 _DANGEROUS: Final = {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"}
@@ -47,6 +57,7 @@ def ask(url: URL, query: str, allowance: Allowance) -> Iterator[Rows]:
     if not path.is_file():
         raise StorageError(f"there is no database at {path}; start a study with `hpo run`, or name one with --storage")
     with reading(path) as connection, _clear_errors(connection, path, allowance):
+        _check_version(connection, url)
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(lambda: int(allowance.left < 0), _STEPS)  # there Python meets signals, too
         with allowance:
@@ -54,6 +65,12 @@ def ask(url: URL, query: str, allowance: Allowance) -> Iterator[Rows]:
         if cursor.description is None:
             raise nothing_to_run()
         yield Rows([column[0] for column in cursor.description], _fetched(cursor, allowance))
+
+
+def _check_version(connection: sqlite3.Connection, url: URL) -> None:
+    """Raise StorageError where the schema is ours, and another program's."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (VERSION_TABLE,)).fetchone():
+        check_version(connection.execute(str(VERSION)).fetchone(), url)
 
 
 def _fetched(cursor: sqlite3.Cursor, allowance: Allowance) -> Iterator[tuple[Any, ...]]:

@@ -321,6 +321,19 @@ def test_the_command(old, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("version", "said"), [("9999", "pip install --upgrade hpo"), ("0000", "hpo db upgrade --storage")]
+)
+def test_questions_are_for_this_versions_schema(url, capsys, version, said):
+    """A newer schema and an older one are refused by `hpo sql` as by every command: its views are not those described."""
+    change(url, f"UPDATE {VERSION_TABLE} SET version_num = '{version}'")
+    asked = command_here(capsys, "sql", "SELECT 1", "--storage", url)
+    checked = command_here(capsys, "db", "check", "--storage", url)
+    assert (asked.code, asked.out, asked.err) == (2, "", checked.err)
+    assert f"has schema {version}" in asked.err
+    assert said in asked.err
+
+
+@pytest.mark.parametrize(
     ("version", "fragments"),
     [("9999", ["9999", "newer than", "pip install --upgrade hpo"]), ("0000", ["0000", "no release", "restore"])],
 )
