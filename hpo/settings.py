@@ -114,7 +114,7 @@ def specify(
         parallelism=checked_count("parallelism", parallelism),
         job_order=order,
         chosen=why,
-        trial_timeout=checked_timeout(trial_timeout, "trial_timeout"),
+        trial_timeout=checked_trial_timeout(trial_timeout),
         retries=checked_retries(retries),
     )
     return spec, tuned
@@ -230,6 +230,12 @@ def checked_timeout(seconds: object, what: str = "timeout") -> float | None:
     if isinstance(seconds, bool) or not isinstance(seconds, Real) or isnan(seconds) or seconds <= 0:
         raise SettingError(f"{what}={seconds!r}: give a number of seconds above 0")
     return float(seconds)
+
+
+def checked_trial_timeout(seconds: object) -> float | None:
+    """Return the seconds that a trial may train, as `checked_timeout` does; there are none that never pass."""
+    checked = checked_timeout(seconds, "trial_timeout")
+    return None if checked == inf else checked
 
 
 def checked_retries(retries: object) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from hpo.asking import AskedTrial, Asking
 from hpo.clusters import check_cluster
@@ -20,6 +20,7 @@ from hpo.settings import (
     checked_retries,
     checked_timeout,
     checked_tolerance,
+    checked_trial_timeout,
     checked_workers,
     completed_guess,
     specify,
@@ -27,6 +28,7 @@ from hpo.settings import (
 from hpo.sources import as_objective
 from hpo.surgery import Wider, checked_reason, checked_trials, extended, let_go_on
 from storage.database import Database
+from storage.interventions.amending import amend
 from storage.interventions.steering import delete, pause, rename, stop_study
 from storage.interventions.surgery import discard_trials, retry_trials, stop_trials
 from storage.questions.queries import overview
@@ -36,7 +38,6 @@ from storage.studies import (
     StudyRecord,
     StudySpec,
     enqueue,
-    extend_study,
     reload_study,
 )
 from storage.studies import create_study as write_study
@@ -88,7 +89,7 @@ class Study(Findings):
         objective = self.objective
         self._check_bounded(n_trials, budget, timeout)
         stacked = objective.stack > 1
-        self._extend(n_trials=n_trials, budget=budget, parallelism=max(n_jobs, _IN_STACKS) if stacked else n_jobs)
+        self._set_bounds(n_trials, budget, parallelism=max(n_jobs, _IN_STACKS) if stacked else n_jobs)
         here = n_jobs == 1 and backend is None and watcher is None and self.spec.trial_timeout is None
         launch = Launch(self._database.given_url, self.name, objective, n_jobs, backend or "loky", timeout)
         try:
@@ -106,16 +107,15 @@ class Study(Findings):
             give_back(self._database)
         return self
 
-    def _extend(self, *, n_trials: int | None, budget: int | None, parallelism: int) -> None:
-        self._record = let_go_on(self._database, self._record, n_trials)
+    def _set_bounds(self, n_trials: int | None, budget: int | None, *, parallelism: int) -> None:
+        self._record = let_go_on(self._database, self._record, n_trials, budget)
         started = overview(self._database, self._record).trials
         if n_trials is not None and n_trials < started:
             raise SettingError(
                 f"n_trials is the total to reach, and {started} trials have started already: give at least {started}"
             )
-        self._record = extend_study(
-            self._database, self._record, n_trials=n_trials, budget=budget, parallelism=parallelism
-        )
+        bounds = {name: bound for name, bound in (("n_trials", n_trials), ("budget", budget)) if bound is not None}
+        self._record = amend(self._database, self._record, bounds, parallelism=parallelism)
 
     def _check_bounded(self, *bounds: float | None) -> None:
         targets = self.spec.targets
@@ -124,19 +124,25 @@ class Study(Findings):
             raise SettingError("nothing bounds this search: give n_trials, a budget of epochs, or a timeout")
 
     def amend(
-        self, *, tolerance: float | None = None, trial_timeout: float | None = None, retries: int | None = None
+        self,
+        *,
+        tolerance: float | Literal["none"] | None = None,
+        trial_timeout: float | Literal["none"] | None = None,
+        retries: int | None = None,
     ) -> None:
         """Set anew when the study ends by itself, and what a trial may cost; what is None stays as it was.
 
-        Workers heed `tolerance` and `retries` at once, and a `trial_timeout` from the next call of `optimize` on.
+        "none" takes a tolerance or a timeout away. Workers heed `tolerance` and `retries` at once, and a
+        `trial_timeout` from the next call of `optimize` on. What has changed is on record (`interventions`).
         """
-        self._record = extend_study(
-            self._database,
-            self._record,
-            tolerance=checked_tolerance(tolerance),
-            trial_timeout=checked_timeout(trial_timeout, "trial_timeout"),
-            retries=None if retries is None else checked_retries(retries),
-        )
+        settings: dict[str, float | None] = {}
+        if tolerance is not None:
+            settings["tolerance"] = None if tolerance == "none" else checked_tolerance(tolerance)
+        if trial_timeout is not None:
+            settings["trial_timeout"] = None if trial_timeout == "none" else checked_trial_timeout(trial_timeout)
+        if retries is not None:
+            settings["retries"] = checked_retries(retries)
+        self._record = amend(self._database, reload_study(self._database, self._record), settings)
 
     def enqueue(self, params: Mapping[str, object]) -> None:
         """Let a point be tried before any that the strategy proposes; what `params` leaves open is drawn.

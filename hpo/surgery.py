@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral
 from typing import TYPE_CHECKING
 
-from hpo.errors import HpoError, SettingError
+from hpo.errors import HpoError, SettingError, SurgeryError
 from storage.database import Database
 from storage.interventions.steering import extend, reopen
 from storage.studies import PAUSED, STOPPED, StudyRecord, reload_study
@@ -60,17 +60,21 @@ def extended(
     return extend(database, record, n_trials=n_trials, budget=budget, max_epochs=max_epochs, space=wider)
 
 
-def let_go_on(database: Database, record: StudyRecord, n_trials: int | None) -> StudyRecord:
-    """Return a study as it stands now; open again if it was paused, or stopped and more trials are asked for.
+def let_go_on(database: Database, record: StudyRecord, n_trials: int | None, budget: int | None) -> StudyRecord:
+    """Return a study as it stands now; open again if it was paused, or stopped and more is asked for than it had.
 
-    Raises StrategyError where a part of its strategy, a plug-in say, cannot be had here.
+    Raises StrategyError where a part of its strategy, a plug-in say, cannot be had here; SurgeryError for a stopped
+    study that has been asked for no more.
     """
     record = reload_study(database, record)
     spec = record.spec
     spec.strategy.check(spec.space, spec.targets.max_epochs)
-    if record.state == STOPPED and n_trials is not None:
-        return extend(database, record, n_trials=n_trials)
-    return reopen(database, record) if record.state == PAUSED else record
+    if record.state != STOPPED:
+        return reopen(database, record) if record.state == PAUSED else record
+    budget = None if budget == spec.targets.budget else budget
+    if n_trials is None and budget is None:
+        raise SurgeryError(f"the study {spec.name!r} was stopped: it goes on only with more trials, or a larger budget")
+    return extend(database, record, n_trials=n_trials, budget=budget)
 
 
 def _check_objective(

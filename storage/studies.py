@@ -167,42 +167,6 @@ def reload_study(database: Database, record: StudyRecord) -> StudyRecord:
     return _record(row)
 
 
-@persistent
-def extend_study(
-    database: Database,
-    record: StudyRecord,
-    *,
-    n_trials: int | None = None,
-    budget: int | None = None,
-    tolerance: float | None = None,
-    trial_timeout: float | None = None,
-    retries: int | None = None,
-    parallelism: int | None = None,
-) -> StudyRecord:
-    """Set a study's targets anew where given (a complete one is open again then), and what its trials may cost.
-
-    Its parallelism is set once for all.
-    """
-    changes: dict[str, Any] = {}
-    if n_trials is not None and n_trials != record.spec.targets.n_trials:
-        changes |= {"n_trials": n_trials, "state": OPEN, "ended_at": None}
-    if budget is not None and budget != record.spec.targets.budget:
-        changes |= {"budget": budget, "state": OPEN, "ended_at": None}
-    if tolerance is not None and tolerance != record.spec.targets.tolerance:
-        changes |= {"tolerance": tolerance, "state": OPEN, "ended_at": None}
-    if trial_timeout is not None:
-        changes["trial_timeout"] = trial_timeout
-    if retries is not None:
-        changes["retries"] = retries
-    if parallelism is not None and record.spec.parallelism is None:
-        changes["parallelism"] = sa.func.coalesce(studies.c.parallelism, parallelism)
-    if changes:
-        with database.write() as connection:
-            changes["revision"] = studies.c.revision + 1
-            connection.execute(sa.update(studies).where(studies.c.id == record.id).values(changes))
-    return reload_study(database, record)
-
-
 def enqueue(database: Database, record: StudyRecord, guess: Callable[[int], Params]) -> StudyRecord:
     """Add a point of the study's space to those that are tried before any other.
 

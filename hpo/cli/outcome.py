@@ -142,9 +142,11 @@ def tell_failures(errors: Sequence[Mapping[str, Any]], study: "Study") -> None:
 
 def _next(study: "Study", found: Mapping[str, Any]) -> Iterator[str]:
     """Yield the commands that are worth typing next."""
-    from storage.studies import COMPLETE
+    from storage.studies import COMPLETE, STOPPED
 
-    if found["state"] != COMPLETE:
+    if found["state"] == STOPPED:
+        yield next_command(study.database, "extend", study.name, "--trials", "N")
+    elif found["state"] != COMPLETE:
         yield next_command(study.database, "resume", study.name)
     yield next_command(study.database, "show", study.name)
     if found["value"] is not None and not found["confirmed"] and _is_seeded(study):

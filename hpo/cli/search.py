@@ -110,10 +110,12 @@ def searched(study: "Study", limits: Limits) -> None:
 @contextmanager
 def _failing() -> Iterator[None]:
     """Within: an error of the database, which was in order at first, is no wrong use."""
-    from hpo.errors import SearchFailed, StorageError
+    from hpo.errors import SearchFailed, StorageError, SurgeryError
 
     try:
         yield
+    except SurgeryError:
+        raise
     except StorageError as error:
         raise SearchFailed(str(error)) from error
 

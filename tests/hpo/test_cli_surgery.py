@@ -148,10 +148,12 @@ def test_a_paused_and_a_stopped_study_say_so(run: Hpo) -> None:
     assert "it is open again" in said.err
     assert run("extend", "s", "--trials", 10).code == 0
     assert "--trials N" in run("stop", "s", "--reason", "enough").err
-    said = run("resume", "s", "--no-confirm", "--jobs", "1", "--backend", "threading")
-    assert "it was stopped by" in said.err
-    assert "raise --trials above 9" in said.err
-    assert "state      stopped" in said.out
+    for words in ((), ("--trials", 9), ("--retries", 1), ("--trial-timeout", "9s", "--trials", 3)):
+        said = run("resume", "s", "--no-confirm", "--jobs", "1", *words)
+        assert (said.code, said.out) == (2, "")
+        assert "the study 's' was stopped by" in said.err
+        assert "raise --trials above 9" in said.err
+        assert "hpo extend s --trials N" in said.err
     assert run("resume", "s", "--trials", 10, "--no-confirm", "--jobs", "1", "--backend", "threading").code == 0
     assert len(in_json(run, "trials", "s")) == 10
     assert [each["action"] for each in in_json(run, "trail", "s")] == [
@@ -162,6 +164,24 @@ def test_a_paused_and_a_stopped_study_say_so(run: Hpo) -> None:
         "stop",
         "extend",
     ]
+
+
+def test_what_resume_changes_is_told(run: Hpo) -> None:
+    """In the trail: each setting from what to what; what was as it is, and a run without changes, leave no line."""
+    quick = ("--no-confirm", "--jobs", "1")
+    assert run("resume", "s", *quick).code == 0
+    assert run("resume", "s", "--trials", 9, "--retries", 2, "--trial-timeout", "90s", *quick).code == 0
+    assert run("resume", "s", "--trials", 9, "--tolerance", "0.001", "--trial-timeout", "none", *quick).code == 0
+    assert run("resume", "s", "--tolerance", "none", *quick).code == 0
+    told = [each["details"] for each in in_json(run, "trail", "s")]
+    assert told == [
+        {"trial_timeout": [None, 90.0]},
+        {"n_trials": [8, 9]},
+        {"tolerance": [None, 0.001], "trial_timeout": [90.0, None]},
+        {"tolerance": [0.001, None]},
+    ]
+    assert "trials 8 → 9" in run("trail", "s").out
+    assert run("resume", "s", "--tolerance", "much").code == 2
 
 
 def test_a_study_is_renamed_and_deleted(run: Hpo) -> None:

@@ -102,6 +102,11 @@ def test_the_policy_is_the_study_s(any_url: str) -> None:
     study.amend(retries=5, tolerance=0.01)
     found = hpo.load_study("s", storage=any_url).spec
     assert (found.trial_timeout, found.retries, found.targets.tolerance) == (90.0, 5, 0.01)
+    study.amend(trial_timeout="none", tolerance="none")
+    found = hpo.load_study("s", storage=any_url).spec
+    assert (found.trial_timeout, found.retries, found.targets.tolerance) == (None, 5, None)
+    study.amend(trial_timeout=float("inf"))
+    assert study.spec.trial_timeout is None
     plain = hpo.create_study("plain", space=SPACE, objective=Trainer, storage=any_url).spec
     assert (plain.trial_timeout, plain.retries) == (None, 2)
 

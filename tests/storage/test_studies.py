@@ -11,7 +11,9 @@ from spaces import spaces
 
 from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound
-from storage.studies import StudySpec, create_study, extend_study, list_studies, load_study
+from storage.interventions.amending import amend
+from storage.interventions.trail import interventions_in
+from storage.studies import StudySpec, create_study, list_studies, load_study
 from strategies import (
     STRATEGIES,
     Float,
@@ -129,14 +131,15 @@ def test_targets_are_raised_and_parallelism_is_fixed_once(database):
     """New targets open a complete study again; a parallelism that is fixed stays, whoever asks."""
     record = create_study(database, spec())
     change(database.given_url, "UPDATE studies SET state = 'complete', ended_at = 1")
-    assert extend_study(database, record).state == "complete"
-    assert extend_study(database, record, n_trials=20).state == "complete"
-    extended = extend_study(database, record, n_trials=30, budget=99, parallelism=4)
+    assert amend(database, record, {}).state == "complete"
+    assert amend(database, record, {"n_trials": 20}).state == "complete"
+    assert interventions_in(database, record) == []
+    extended = amend(database, record, {"n_trials": 30, "budget": 99}, parallelism=4)
     assert (extended.state, extended.ended_at) == ("open", None)
     assert extended.spec.targets == Targets(9, 30, 99)
     assert extended.spec.parallelism == 4
-    assert extend_study(database, record, parallelism=8).spec.parallelism == 4
-    assert extend_study(database, extended, parallelism=8).spec.parallelism == 4
+    assert amend(database, record, {}, parallelism=8).spec.parallelism == 4
+    assert amend(database, extended, {}, parallelism=8).spec.parallelism == 4
 
 
 def test_extending_a_deleted_study_says_so(database):
@@ -144,7 +147,7 @@ def test_extending_a_deleted_study_says_so(database):
     record = create_study(database, spec())
     change(database.given_url, "DELETE FROM studies")
     with pytest.raises(StudyNotFound, match=r"the study 'digits' has been deleted from \w+.*://"):
-        extend_study(database, record, n_trials=30)
+        amend(database, record, {"n_trials": 30})
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])

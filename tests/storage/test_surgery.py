@@ -10,6 +10,7 @@ from evidence import rows
 from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound, SurgeryError
 from storage.exchange.work import Measurement, Progress, Report
+from storage.interventions.amending import amend
 from storage.interventions.steering import delete, extend, pause, rename, reopen, stop_study
 from storage.interventions.surgery import discard_trials, retry_trials, stop_trials
 from storage.interventions.trail import interventions_in, list_interventions
@@ -388,3 +389,30 @@ def test_a_study_whose_plug_in_is_gone_can_be_looked_at(any_url, database, monke
         extend(database, found, max_epochs=8)
     with pytest.raises(StrategyError, match=r"'annealing'.*cannot be had here"):
         Hand(any_url, found, database=database).exchange()
+
+
+def test_what_is_amended_is_on_record(any_url, database):
+    """Who changed which setting, from what to what and before which decision; where nothing changes nothing is written."""
+    study = new_study(any_url, n_trials=4)
+    Hand(any_url, study, database=database).work()
+    before = rows(any_url, "SELECT revision FROM studies")
+    same = amend(database, study, {"n_trials": 4, "retries": 2, "trial_timeout": None, "tolerance": None})
+    assert (rows(any_url, "SELECT revision FROM studies"), interventions_in(database, study)) == (before, [])
+    amended = amend(database, same, {"n_trials": 5, "retries": 2, "trial_timeout": 90.0, "tolerance": 0.5})
+    amend(database, amended, {"trial_timeout": None, "tolerance": None})
+    first, second = interventions_in(database, study)
+    assert first.details == {"n_trials": [4, 5], "trial_timeout": [None, 90.0], "tolerance": [None, 0.5]}
+    assert second.details == {"trial_timeout": [90.0, None], "tolerance": [0.5, None]}
+    assert {(each.action, each.trial, each.before_job) for each in (first, second)} == {("amend", None, 4)}
+    assert first.by_user
+    assert first.by_node
+    assert rows(any_url, "SELECT state, tolerance, trial_timeout FROM studies") == [("open", None, None)]
+
+
+def test_only_a_complete_study_is_opened_by_other_targets(any_url, database):
+    """One that a person has paused or stopped stays so, whatever its settings become."""
+    study = new_study(any_url, n_trials=4)
+    paused = pause(database, study)
+    assert amend(database, paused, {"tolerance": 0.5}).state == "paused"
+    stopped = stop_study(database, paused)
+    assert amend(database, stopped, {"tolerance": None, "budget": 99}).state == "stopped"

@@ -11,7 +11,8 @@ from evidence import change, evidence, rows
 
 from storage.errors import StudyNotFound
 from storage.exchange.work import Measurement, Progress, Report
-from storage.studies import extend_study, load_study
+from storage.interventions.amending import amend
+from storage.studies import load_study
 from strategies import STRATEGIES, Full, Grid, Random, State, Strategy, SuccessiveHalving
 
 SEARCHES = {
@@ -209,7 +210,7 @@ def test_raised_targets_reach_every_worker(url):
     study = new_study(url, SEARCHES["grid+halving"][0], n_trials=2)
     hand = Hand(url, study)
     assert hand.work().complete
-    extended = extend_study(hand.database, study, n_trials=4)
+    extended = amend(hand.database, study, {"n_trials": 4})
     assert extended.state == "open"
     assert hand.work().complete
     assert rows(url, "SELECT count(*) FROM trials") == [(4,)]
