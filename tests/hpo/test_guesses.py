@@ -152,7 +152,7 @@ def test_a_worker_hears_of_what_comes_while_it_works(tmp_path: Path, what: str) 
             if what == "a guess":
                 other.enqueue({"x": 0.125})
             else:
-                other._extend(n_trials=None, budget=6, parallelism=1)
+                other._set_bounds(None, 6, parallelism=1)
         return params["x"]
 
     done: list[float] = []
