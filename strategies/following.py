@@ -5,8 +5,10 @@ would. Only the time that takes follows from what has changed, and not from the 
 """
 
 from abc import ABC, abstractmethod
+from array import array
 from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, MutableSequence, Sequence
+from collections.abc import Callable, Hashable, Iterable, MutableSequence, Sequence
+from itertools import zip_longest
 from threading import local
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
@@ -14,6 +16,9 @@ from strategies.pages import Page, differences, pages_of
 
 if TYPE_CHECKING:
     from strategies.trial import History, Trial
+
+Change = tuple["Trial | None", "Trial | None"]
+"""A trial as it was and as it is now; None where there is none."""
 
 _KEPT: Final = 4
 
@@ -60,19 +65,23 @@ class Follower(ABC):
     def update(self, trials: "Sequence[Trial]") -> None:
         """Make these the trials."""
         now = pages_of(trials)
-        for _, before, after in differences(self._pages, now):
-            if before is not None:
-                self._take(before, -1)
-            if after is not None:
-                self._take(after, 1)
+        changes = [(old, new) for _, old, new in differences(self._pages, now)]
+        if 2 * len(changes) > len(trials):  # as at first
+            self._begin(trials)
+        else:
+            self._correct(changes)
         self._pages = now
 
     @abstractmethod
-    def _take(self, trial: "Trial", change: int) -> None:
-        """Take a trial in (1) or out (-1)."""
+    def _begin(self, trials: "Iterable[Trial]") -> None:
+        """Take in these trials, and forget all others."""
+
+    @abstractmethod
+    def _correct(self, changes: "Iterable[Change]") -> None:
+        """Put new trials in the place of old ones."""
 
 
-class Ranking:
+class Ranking(Follower):
     """What `tell` says of each trial, in rising order; nothing of trials of which it says None.
 
     `tell` may say anything that has an order. `hold` makes the sequence: a list, or an array that takes less memory.
@@ -83,27 +92,73 @@ class Ranking:
         tell: "Callable[[Trial], Any]",
         hold: Callable[[list[Any]], MutableSequence[Any]] = list,
     ) -> None:
+        super().__init__()
         self.entries: MutableSequence[Any] = hold([])
         self._tell = tell
         self._hold = hold
-        self._pages: Sequence[Page] = ()
 
-    def update(self, trials: "Sequence[Trial]") -> None:
-        """Make these the trials."""
-        now = pages_of(trials)
-        if self._pages:
-            for _, before, after in differences(self._pages, now):
-                was, told = (None if trial is None else self._tell(trial) for trial in (before, after))
-                if was == told:
-                    continue
-                if was is not None:
-                    del self.entries[bisect_left(self.entries, was)]
-                if told is not None:
-                    insort(self.entries, told)
-        else:  # sorting all at once is quicker than one by one
-            self.entries = self._hold(sorted(told for trial in trials if (told := self._tell(trial)) is not None))
-        self._pages = now
+    def span(self, first: int) -> range:
+        """Return the places of the entries that begin with `first`, where all are tuples that begin with integers."""
+        return range(bisect_left(self.entries, (first,)), bisect_left(self.entries, (first + 1,)))
 
-    def group(self, first: int) -> Sequence[Any]:
-        """Return the entries that begin with `first`, where entries are tuples that begin with integers."""
-        return self.entries[bisect_left(self.entries, (first,)) : bisect_left(self.entries, (first + 1,))]
+    def _begin(self, trials: "Iterable[Trial]") -> None:  # sorting all at once is quicker than one by one
+        self.entries = self._hold(sorted(told for trial in trials if (told := self._tell(trial)) is not None))
+
+    def _correct(self, changes: "Iterable[Change]") -> None:
+        for pair in changes:
+            was, told = (None if trial is None else self._tell(trial) for trial in pair)
+            if was == told:
+                continue
+            if was is not None:
+                amend(self.entries, was, -1)
+            if told is not None:
+                amend(self.entries, told, 1)
+
+
+class Columns(Follower):
+    """What `tell` says of each trial, some numbers: all first ones in rising order, all second ones, and so on."""
+
+    def __init__(self, tell: "Callable[[Trial], Sequence[float]]") -> None:
+        super().__init__()
+        self._tell = tell
+        self._columns: list[array[float]] = []
+
+    def entries(self, place: int) -> Sequence[float]:
+        """Return what was said in this place, rising; nothing where no trial says so much."""
+        return self._columns[place] if place < len(self._columns) else ()
+
+    def _begin(self, trials: "Iterable[Trial]") -> None:
+        columns = zip_longest(*filter(len, map(self._tell, trials)))
+        self._columns = [array("d", sorted(number for number in each if number is not None)) for each in columns]
+
+    def _correct(self, changes: "Iterable[Change]") -> None:
+        for pair in changes:
+            for trial, change in zip(pair, (-1, 1), strict=True):
+                for place, number in enumerate(() if trial is None else self._tell(trial)):
+                    if place == len(self._columns):
+                        self._columns.append(array("d"))
+                    amend(self._columns[place], number, change)
+
+
+def amend(entries: MutableSequence[Any], entry: Any, change: int) -> None:
+    """Put an entry into rising ones (1), or take it out (-1)."""
+    if change > 0:
+        insort(entries, entry)
+    else:
+        del entries[bisect_left(entries, entry)]
+
+
+class Sum(Follower):
+    """The sum of what `tell` says of each trial: whole numbers, so that their order does not matter."""
+
+    def __init__(self, tell: "Callable[[Trial], int]") -> None:
+        super().__init__()
+        self.total = 0
+        self._tell = tell
+
+    def _begin(self, trials: "Iterable[Trial]") -> None:
+        self.total = sum(map(self._tell, trials))
+
+    def _correct(self, changes: "Iterable[Change]") -> None:
+        for old, new in changes:
+            self.total += (new is not None and self._tell(new)) - (old is not None and self._tell(old))

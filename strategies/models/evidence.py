@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from math import inf, isfinite
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,6 +22,9 @@ from strategies.models.rows import Rows
 from strategies.trial import State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from strategies.following import Change
     from strategies.space import Space
     from strategies.trial import History, Trial
 
@@ -92,13 +96,15 @@ def _chosen(
     ranking, lots = _RANKING.of(history, level).entries, _LOTS.of(history, level).entries
     n_reached = bisect_left(ranking, (1,))
     if most is None or len(lots) <= most:
-        return np.sort(np.array([number for _, number in lots], dtype=np.int64)), n_reached
-    chosen = {number for *_, number in ranking[: best(n_reached)]} if best else set()
+        return np.array(sorted(map(_last, lots)), dtype=np.int64), n_reached
+    chosen = set(map(_last, ranking[: best(n_reached)])) if best else set()
     known = (trial.number for trial in reversed(history.trials) if _is_known(trial, level))
     chosen.update(islice(known, latest))
-    chosen.update(number for _, number in lots[: max(0, most - len(chosen))])
+    chosen.update(map(_last, lots[: max(0, most - len(chosen))]))
     return np.array(sorted(chosen), dtype=np.int64), n_reached
 
+
+_last = itemgetter(-1)
 
 _NUMBER, _EPOCHS, _BEST, _POINT = range(4)
 
@@ -133,7 +139,18 @@ class _Seen(Follower):
                 return epochs
         return max(self.ages, key=lambda epochs: (self.ages[epochs], epochs), default=1)
 
-    def _take(self, trial: "Trial", change: int) -> None:
+    def _begin(self, trials: "Iterable[Trial]") -> None:
+        self.ages.clear()
+        self.waiting.clear()
+        self._correct((None, trial) for trial in trials)
+
+    def _correct(self, changes: "Iterable[Change]") -> None:
+        for pair in changes:
+            for trial, change in zip(pair, (-1, 1), strict=True):
+                if trial is not None:
+                    self._count(trial, change)
+
+    def _count(self, trial: "Trial", change: int) -> None:
         running = trial.state is State.RUNNING
         if not running and _tells(trial) and isfinite(trial.value):
             self.ages[trial.epochs] += change

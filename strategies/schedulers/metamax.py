@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from math import exp, isfinite, sqrt
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, get_args
 
 from strategies.base import DONE, WAIT, Decision, Reason, Resume, Scheduler, Start, Stop
 from strategies.errors import StrategyError
+from strategies.following import Kept, Ranking, Sum
 from strategies.models.hull import upper_corners
 from strategies.settings import require_integer
 from strategies.trial import State
@@ -70,17 +73,22 @@ class MetaMax(Scheduler):
             if self._is_interrupted(trial, history.max_epochs):
                 until = self._until(-(-trial.epochs // self.step) - 1, history)
                 return Resume(trial.number, until, trial.rung, {"rung": trial.rung, "interrupted_at": trial.epochs})
-        number = max((trial.rung for trial in history.trials), default=-1)
+        rounds = _ROUNDS.of(history)
+        number = _newest(rounds)
         if any(trial.state is State.RUNNING and trial.rung < number for trial in history.open.values()):
             return WAIT  # shown with a lag: the steps that decided on this round are not yet to be seen
-        before = [self._before(trial, number, history.max_epochs) for trial in history.trials]
+        stepped = [history.trials[rounds.entries[place][1]] for place in rounds.span(number)]
+        before = {trial.number: self._before(trial, number, history.max_epochs) for trial in stepped}
+        total = _STEPS.of(history, self.step).total
+        total -= sum(_steps(self.step, trial) - before[trial.number] for trial in stepped)
         live = [
-            self._instance(trial, steps, history)
-            for trial, steps in zip(history.trials, before, strict=True)
-            if not trial.state.ended or (trial.rung == number and trial.state is not State.DISCARDED)
+            self._instance(trial, before.get(place, _steps(self.step, trial)), history)
+            for place in sorted({*history.open, *before})
+            for trial in [history.trials[place]]
+            if trial.state is not State.DISCARDED
         ]
         if live and _best(live).trial.rung < number:  # the best closes a round: it is stepped last
-            for each in self._selected(live, sum(before)):
+            for each in self._selected(live, total):
                 if each.trial.rung < number:
                     return self._step(each, number, live, history)
         if any(trial.state is State.RUNNING for trial in history.open.values()):
@@ -88,9 +96,8 @@ class MetaMax(Scheduler):
         return self._next_round(number + 1, history)
 
     def _next_round(self, number: int, history: "History") -> Decision:
-        steps = [-(-trial.epochs // self.step) for trial in history.trials]
-        live = [self._instance(trial, steps[trial.number], history) for trial in history.open.values()]
-        selected = self._selected(live, sum(steps))
+        live = [self._instance(trial, _steps(self.step, trial), history) for trial in history.open.values()]
+        selected = self._selected(live, _STEPS.of(history, self.step).total)
         passed_over = [each for each in live if each not in selected]
         crowded = len(live) >= self.instances
         makes_room = crowded and self.variant != "k"
@@ -119,10 +126,8 @@ class MetaMax(Scheduler):
 
         Jobs end at whole steps, unless their trials do: so one that was in the round made its last step there.
         """
-        if trial.state is State.RUNNING:
-            return trial.epochs // self.step
-        steps = -(-trial.epochs // self.step)
-        if trial.rung < number:
+        steps = _steps(self.step, trial)
+        if trial.state is State.RUNNING or trial.rung < number:
             return steps
         if trial.state is State.FAILED or (trial.state is State.COMPLETE and trial.epochs < max_epochs):
             return sum(map(isfinite, trial.curve)) // self.step
@@ -139,10 +144,11 @@ class MetaMax(Scheduler):
 
     def _worst(self, history: "History") -> float:
         """Return the loss of an instance without a step: no better than that of any other."""
-        newest = max(trial.rung for trial in history.trials)
-        known = [trial for trial in history.trials if self._before(trial, newest, history.max_epochs) > 0]
+        newest = _newest(_ROUNDS.of(history))
+        begun = ((value, history.trials[place]) for value, place in reversed(_FIRSTS.of(history).entries))
+        known = (value for value, trial in begun if self._before(trial, newest, history.max_epochs) > 0)
         given = [] if self.worst is None else [history.sign * self.worst]
-        return max([*given, *(trial.curve[0] for trial in known)], default=0.0)
+        return max([*given, *islice(known, 1)], default=0.0)
 
     def _step(
         self, each: _Instance, number: int, live: Sequence[_Instance], history: "History", why: Reason | None = None
@@ -172,3 +178,26 @@ def _rank(each: _Instance) -> tuple[float, int, int]:
 
 def _best(live: Iterable[_Instance]) -> _Instance:
     return min(live, key=_rank)
+
+
+def _steps(step: int, trial: "Trial") -> int:
+    """Return the steps that the trial has made: of one that is running the whole ones."""
+    return trial.epochs // step if trial.state is State.RUNNING else -(-trial.epochs // step)
+
+
+def _round(trial: "Trial") -> tuple[int, int]:
+    """Return in which round the trial made its last step, and its number."""
+    return trial.rung, trial.number
+
+
+def _newest(rounds: Ranking) -> int:
+    return int(rounds.entries[-1][0]) if rounds.entries else -1
+
+
+def _first(trial: "Trial") -> tuple[float, int] | None:
+    return (trial.curve[0], trial.number) if trial.curve else None
+
+
+_STEPS: Final = Kept(lambda step: Sum(partial(_steps, step)))
+_ROUNDS: Final = Kept(lambda: Ranking(_round))
+_FIRSTS: Final = Kept(lambda: Ranking(_first))

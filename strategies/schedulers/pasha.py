@@ -17,8 +17,10 @@ from strategies.settings import require_integer
 if TYPE_CHECKING:
     from strategies.trial import History
 
+_RANKED: Final = 1000
+"""Trials of a rung, from the best, whose ranks are compared: their number bounds what a decision costs."""
 _PAIRED: Final = 64
-"""Trials of a rung, from the best, that are compared in pairs: their number bounds what a decision costs."""
+"""Those of them whose curves are compared in pairs."""
 _LARGEST: Final = 1e300
 """Beyond it differences overflow."""
 
@@ -89,11 +91,14 @@ def criss_cross(curves: NDArray[np.float64]) -> float:
 
 
 def _settled(found: Standings, rung: int) -> bool:
-    """Tell whether the trials that have values at a rung rank there as in the rung below."""
-    if rung not in found.drawn:
+    """Tell whether the best trials of a rung, as far as they have values, rank there as in the rung below."""
+    best = found.rankings[rung][:_RANKED]
+    seen, settled = found.drawn.get(rung, (None, False))
+    if seen != best:
         epochs, before = found.levels[rung], found.levels[rung - 1]
-        rows = [found.curve(number)[:epochs] for value, number in found.rankings[rung] if isfinite(value)]
+        rows = [found.curve(number)[:epochs] for value, number in best if isfinite(value)]
         curves = np.array(rows).reshape(-1, epochs).clip(-_LARGEST, _LARGEST)
         tolerance = criss_cross(curves[:_PAIRED]) if len(curves) > 1 else 0.0
-        found.drawn[rung] = agree(curves[:, -1].tolist(), curves[:, before - 1].tolist(), tolerance)
-    return bool(found.drawn[rung])
+        settled = agree(curves[:, -1].tolist(), curves[:, before - 1].tolist(), tolerance)
+        found.drawn[rung] = best, settled
+    return bool(settled)

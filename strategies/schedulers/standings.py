@@ -4,13 +4,13 @@ A ranking over thousands of trials is not made anew for each decision. The stand
 what differs in the next one is corrected; so they are right for any history, and quick for the one that follows.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from itertools import zip_longest
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from strategies.following import Kept
+from strategies.following import Kept, amend
 from strategies.pages import SIZE, Page, differences, pages_of
 from strategies.trial import State
 
@@ -43,7 +43,7 @@ class Standings:
         self.running = 0
         """How many trials are running."""
         self.drawn: dict[int, Any] = {}
-        """By rung, what a scheduler has drawn from its ranking and from the curves in it; dropped when they change."""
+        """By rung, what a scheduler has drawn from its curves; dropped when one is another than before."""
         self._pages: Sequence[Page] = ()
 
     def curve(self, number: int) -> tuple[float, ...]:
@@ -61,10 +61,10 @@ class Standings:
     def update(self, trials: "Sequence[Trial]") -> None:
         """Make these the trials whose standings are told."""
         now = pages_of(trials)
-        amend = _amend if self._pages else _append
+        put = amend if self._pages else _append
         for number, before, after in differences(self._pages, now):
-            self._move(before, after, amend)
-            self._rank(number, self._values(before), self._values(after), amend)
+            self._move(before, after, put)
+            self._rank(number, self._values(before), self._values(after), put)
             if before and after and after.curve[: before.epochs] != before.curve:
                 self.drawn.clear()  # the same values at the rungs perhaps, but another curve
         if not self._pages:  # sorting all at once is quicker than one by one
@@ -72,7 +72,7 @@ class Standings:
                 entries.sort()
         self._pages = now
 
-    def _move(self, before: "Trial | None", after: "Trial | None", amend: "Amendment") -> None:
+    def _move(self, before: "Trial | None", after: "Trial | None", put: "Amendment") -> None:
         """Correct where a trial may be acted upon."""
         for trial, change in ((before, -1), (after, 1)):
             if trial is None or trial.state.ended:
@@ -81,22 +81,21 @@ class Standings:
             if trial.state is State.RUNNING:
                 self.running += change
             elif trial.epochs < self.levels[rung]:
-                amend(self.interrupted, trial.number, change)
+                put(self.interrupted, trial.number, change)
             else:
-                amend(self.waiting[rung], (trial.curve[self.levels[rung] - 1], trial.number), change)
+                put(self.waiting[rung], (trial.curve[self.levels[rung] - 1], trial.number), change)
 
     def _rank(
-        self, number: int, old: "Sequence[float | None]", new: "Sequence[float | None]", amend: "Amendment"
+        self, number: int, old: "Sequence[float | None]", new: "Sequence[float | None]", put: "Amendment"
     ) -> None:
         """Correct the rankings where trial `number` has another value than before."""
         for rung, (was, now) in enumerate(zip_longest(old, new)):
             if was == now:
                 continue
-            self.drawn.pop(rung, None)
             if was is not None:
-                amend(self.rankings[rung], (was, number), -1)
+                put(self.rankings[rung], (was, number), -1)
             if now is not None:
-                amend(self.rankings[rung], (now, number), 1)
+                put(self.rankings[rung], (now, number), 1)
 
     def _values(self, trial: "Trial | None") -> list[float | None]:
         """Return by rung the value with which the trial arrived there; None where it has not."""
@@ -105,14 +104,6 @@ class Standings:
         late = inf if trial.state.ended else None
         reached = self.levels[: self.rung(trial) + 1]
         return [trial.curve[epochs - 1] if trial.epochs >= epochs else late for epochs in reached]
-
-
-def _amend(entries: list[Any], entry: Any, change: int) -> None:
-    """Put an entry into sorted ones (1), or take it out (-1)."""
-    if change > 0:
-        insort(entries, entry)
-    else:
-        del entries[bisect_left(entries, entry)]
 
 
 def _append(entries: list[Any], entry: Any, _: int) -> None:

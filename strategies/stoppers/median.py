@@ -1,14 +1,12 @@
 """The median rule (Golovin et al., "Google Vizier: a service for black-box optimization", KDD 2017, section 3.2.2)."""
 
-from array import array
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
 from strategies.base import Loss, Stop, Stopper
-from strategies.following import Kept, Ranking
+from strategies.following import Columns, Kept
 from strategies.models.quantiles import middle
 from strategies.settings import require_integer
 from strategies.trial import State
@@ -41,7 +39,7 @@ class Median(Stopper):
         """Compare with the complete trials of `history`; a tie goes on."""
         if trial.epochs < self.min_epochs:
             return None
-        averages = _AVERAGES.of(history, trial.epochs).entries
+        averages = _AVERAGES.of(history).entries(trial.epochs - 1)
         if len(averages) < self.min_trials:
             return None
         best, cut_off = min(trial.curve), middle(averages)
@@ -51,12 +49,13 @@ class Median(Stopper):
         return Stop(trial.number, reason)
 
 
-def _average(epochs: int, trial: "Trial") -> float | None:
-    """Return the mean of the first `epochs` values of a complete trial; nothing of another, or of a shorter one."""
-    if trial.state is not State.COMPLETE or trial.epochs < epochs:
-        return None
-    return float(np.cumsum(np.clip(trial.curve[:epochs], -_LARGEST, _LARGEST))[-1]) / epochs
+def _running_averages(trial: "Trial") -> list[float]:
+    """Return the mean of the first 1, 2, 3… values of a complete trial; nothing of another."""
+    if trial.state is not State.COMPLETE:
+        return []
+    averages = np.cumsum(np.clip(trial.curve, -_LARGEST, _LARGEST)) / np.arange(1, trial.epochs + 1)
+    told: list[float] = averages.tolist()
+    return told
 
 
-_AVERAGES: Final = Kept(lambda epochs: Ranking(partial(_average, epochs), partial(array, "d")), most=1000)
-"""By epoch: a worker judges at every one of them in turn."""
+_AVERAGES: Final = Kept(lambda: Columns(_running_averages))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategies import Float, History, Space, State, Trial
-from strategies.following import Kept, Ranking
+from strategies.following import Columns, Kept, Ranking, Sum
 from strategies.pages import SIZE, Pages, first_of
 
 SPACE = Space(x=Float(0, 1))
@@ -50,12 +50,12 @@ def test_a_ranking_is_a_sorted_list(histories):
 
 @settings(max_examples=50, deadline=None)
 @given(trials_made)
-def test_a_group_are_the_entries_that_begin_alike(trials):
+def test_a_span_are_the_entries_that_begin_alike(trials):
     """The numbers of a bracket's trials, rising; none of a bracket without any."""
     ranking = Ranking(placed)
     ranking.update(trials)
     for bracket in range(-2, 4):
-        told = [number for _, number in ranking.group(bracket)]
+        told = [ranking.entries[place][1] for place in ranking.span(bracket)]
         assert told == [trial.number for trial in trials if trial.bracket == bracket]
 
 
@@ -110,3 +110,17 @@ def test_what_fails_half_way_is_begun_anew():
         assert kept.of(history(many)).entries == [0, 1, 2]
     else:
         raise AssertionError("it did not break off")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(trials_made, max_size=6))
+def test_columns_and_sums_are_those_of_all_trials(histories):
+    """Of any histories in any order: what is told in each place, sorted, and nothing beyond; the sum of what is told."""
+    columns, total = Columns(lambda trial: (trial.value, trial.bracket)[: trial.bracket + 1]), Sum(lambda t: t.bracket)
+    for trials in histories:
+        columns.update(trials)
+        total.update(trials)
+        assert list(columns.entries(0)) == sorted(trial.value for trial in trials if trial.bracket >= 0)
+        assert list(columns.entries(1)) == sorted(trial.bracket for trial in trials if trial.bracket >= 1)
+        assert list(columns.entries(2)) == []
+        assert total.total == sum(trial.bracket for trial in trials)
