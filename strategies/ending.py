@@ -1,19 +1,25 @@
 """Whether going on is worth it: what doubling a search can be expected to bring."""
 
-from math import inf, isfinite
+from array import array
+from bisect import bisect_left
+from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from strategies.following import Kept, Ranking
 from strategies.trial import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from strategies.trial import History
+    from strategies.trial import History, Trial
 
 ENOUGH: Final = 10
 """Trials below which nothing can be said."""
+_COUNTED: Final = 1100
+"""Values from the least: the next one's chance is below the least number that a float can hold."""
 
 
 def gain_of_doubling(values: "Sequence[float]") -> float:
@@ -24,18 +30,33 @@ def gain_of_doubling(values: "Sequence[float]") -> float:
     least of all with probability C(n-i, m-1) / C(n, m). An infinite value counts as the greatest finite one. Infinity
     for fewer than two values.
     """
-    finite = [value for value in values if isfinite(value)]
-    if not values[1:] or not finite:
-        return inf
-    x = np.sort(np.minimum(np.array(values, dtype=float), max(finite)))
-    n, m = len(x), -(-len(x) // 2)
-    i = np.arange(1, n - m + 1)
-    chance = np.concatenate([[1.0], np.cumprod((n - i - m + 1) / (n - i))]) * m / n
-    return float(chance @ (x[: n - m + 1] - x[0]))
+    return _gain(sorted(values))
 
 
 def expected_gain(history: "History") -> float:
     """Return what doubling the number of trials can be expected to bring; infinity before enough have a value."""
-    rest = (trial for trial in history.trials if trial.state is not State.RUNNING)
-    values = [trial.value for trial in rest if trial.curve or trial.state is State.FAILED]
-    return gain_of_doubling(values) if len(values) >= ENOUGH else inf
+    values = _VALUES.of(history).entries
+    return _gain(values) if len(values) >= ENOUGH else inf
+
+
+def _gain(values: "Sequence[float]") -> float:
+    """Return the gain of doubling for values in rising order."""
+    n, finite = len(values), bisect_left(values, inf)
+    if n <= 1 or not finite:
+        return inf
+    m = -(-n // 2)
+    count = min(n - m, _COUNTED)
+    x = np.minimum(np.array(values[: count + 1], dtype=float), values[finite - 1])
+    i = np.arange(1, count + 1)
+    chance = np.concatenate([[1.0], np.cumprod((n - i - m + 1) / (n - i))]) * m / n
+    return float(chance @ (x - x[0]))
+
+
+def _value(trial: "Trial") -> float | None:
+    """Return the value of a trial that has one, or had its chance; nothing of one that is running."""
+    if trial.state is State.RUNNING or not (trial.curve or trial.state is State.FAILED):
+        return None
+    return trial.value
+
+
+_VALUES: Final = Kept(lambda: Ranking(_value, partial(array, "d")))

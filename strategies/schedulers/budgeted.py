@@ -1,19 +1,20 @@
 """Nested model sizes under a budget of time (Agarwal, Bartlett & Duchi, COLT 2012, section 3)."""
 
-from collections import Counter
 from dataclasses import dataclass
 from math import isfinite, log, sqrt
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from strategies.base import DONE, WAIT, Decision, Loss, Reason, Resume, Scheduler, Start
 from strategies.errors import StrategyError
+from strategies.following import Kept, Ranking
 from strategies.models.classes import check_known, size_parameter, sizes, spaced
 from strategies.models.model_selection import criterion
+from strategies.pages import first_of
 from strategies.settings import require_integer, require_number
-from strategies.trial import ELSEWHERE, State
+from strategies.trial import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     import numpy as np
 
@@ -87,32 +88,35 @@ class Budgeted(Scheduler):
         name, classes = self._classes(history.space)
         if name is None:
             return Start(history.max_epochs)
-        trials = Counter(trial.bracket for trial in history.trials)
+        placed = _BRACKETS.of(history)
+        trials = [len(placed.span(k)) for k in range(len(classes))]
         spent = [trials[k] * (size / classes[0]) ** self.cost_power for k, size in enumerate(classes)]
         k = min(range(len(classes)), key=spent.__getitem__)
         reason: dict[str, object] = {"epochs": history.max_epochs, "class": classes[k], "place": trials[k] + 1}
         reason |= {"cost": (classes[k] / classes[0]) ** self.cost_power, "spent": spent[k], "of": sum(spent)}
         if k == len(classes) - 1 > 0 and trials[k]:
-            before = history.trials[: max(trial.number for trial in history.trials if trial.bracket == k)]
-            if any(trial.state is State.RUNNING for trial in before):
+            last = placed.entries[placed.span(k)[-1]][1]
+            if any(trial.state is State.RUNNING and trial.number < last for trial in history.open.values()):
                 return WAIT
-            reason |= self._standing(before, classes)
+            values = _VALUES.of(history, trials=first_of(history.trials, last))
+            reason |= self._standing(history.trials, values, classes)
         return Start(history.max_epochs, bracket=k, params={name: classes[k]}, reason=reason)
 
-    def selected(self, trials: "Iterable[Trial]", classes: list[float]) -> Selected | None:
-        """Return the choice among trials whose brackets are indices of `classes`; None when no trial has a value."""
-        tried = [trial for trial in trials if trial.bracket != ELSEWHERE]
-        counts = Counter(trial.bracket for trial in tried)
+    def selected(self, trials: "Sequence[Trial]", values: Ranking, classes: list[float]) -> Selected | None:
+        """Return the choice among the trials of a ranking by class and value; None when none of them has a value."""
         best: Selected | None = None
-        for trial in sorted(tried, key=lambda trial: (trial.bracket, trial.value, trial.number)):
-            luck = self.penalty * sqrt(log(2 * counts[trial.bracket]) / (2 * self.validation))
-            value = criterion(trial.value, luck, self.validation, len(classes), kappa=self.penalty)
-            if isfinite(value) and (best is None or value < best.criterion):
-                best = Selected(trial, classes[trial.bracket], value)
+        for k, size in enumerate(classes):
+            if not (tried := values.span(k)):
+                continue
+            _, value, number = values.entries[tried[0]]
+            luck = self.penalty * sqrt(log(2 * len(tried)) / (2 * self.validation))
+            least = criterion(value, luck, self.validation, len(classes), kappa=self.penalty)
+            if isfinite(least) and (best is None or least < best.criterion):
+                best = Selected(trials[number], size, least)
         return best
 
-    def _standing(self, trials: "Iterable[Trial]", classes: list[float]) -> Reason:
-        best = self.selected(trials, classes)
+    def _standing(self, trials: "Sequence[Trial]", values: Ranking, classes: list[float]) -> Reason:
+        best = self.selected(trials, values, classes)
         if best is None:
             return {}
         standing = {"trial": best.trial.number, "class": best.size, "criterion": Loss(best.criterion)}
@@ -124,3 +128,16 @@ class Budgeted(Scheduler):
             return None, []
         # penalties sqrt(d / n) after equal time, n = T / d^p, grow as d^((1 + p) / 2)
         return name, spaced(space, name, (1 + self.slack) ** (2 / (1 + self.cost_power)))
+
+
+def _placed(trial: "Trial") -> tuple[int, int]:
+    return trial.bracket, trial.number
+
+
+def by_value(trial: "Trial") -> tuple[int, float, int]:
+    """Return what trials are ranked by: class, value, number."""
+    return trial.bracket, trial.value, trial.number
+
+
+_BRACKETS: Final = Kept(lambda: Ranking(_placed))
+_VALUES: Final = Kept(lambda: Ranking(by_value))

@@ -1,24 +1,27 @@
 """Unstructured classes of models under a budget of time (Agarwal, Bartlett & Duchi, COLT 2012, section 4)."""
 
-from collections import Counter
+from array import array
 from dataclasses import dataclass
+from functools import partial
 from math import inf, isfinite
 from typing import TYPE_CHECKING, ClassVar, Final
 
-import numpy as np
-
 from strategies.base import DONE, Decision, Loss, Resume, Scheduler, Start
 from strategies.errors import StrategyError
+from strategies.following import Kept, Ranking
 from strategies.models.classes import check_known, choice_parameter, choices, size_parameter
 from strategies.models.model_selection import optimistic_risk
+from strategies.models.quantiles import quantile
 from strategies.settings import require_number
 from strategies.trial import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+
     from strategies.space import Space
-    from strategies.trial import History, Value
+    from strategies.trial import History, Trial, Value
 
 _LARGEST: Final = 1e300
 """Beyond it differences overflow."""
@@ -78,13 +81,11 @@ class BudgetedBandit(Scheduler):
         return self._start(name, classes, history)
 
     def _start(self, name: str, classes: "Sequence[Value]", history: "History") -> Start:
-        trials = Counter(trial.bracket for trial in history.trials)
-        found = [(trial.bracket, trial.value) for trial in history.trials if trial.state.ended]
-        scale = _spread([value for _, value in found])
-        best: dict[int, float] = {}
-        for k, value in found:
-            best[k] = min(best.get(k, inf), value)
-        risks = [best.get(k, inf) for k in range(len(classes))]
+        placed, ranked = _BRACKETS.of(history), _RANKED.of(history)
+        trials = [len(placed.span(k)) for k in range(len(classes))]
+        scale = _spread(_VALUES.of(history).entries)
+        ended = [ranked.span(k) for k in range(len(classes))]
+        risks = [ranked.entries[each[0]][1] if each else inf for each in ended]
         scores = [self._score(risks[k], trials[k], len(classes), scale, history) for k in range(len(classes))]
         k = min(range(len(classes)), key=lambda k: (trials[k] > 0, scores[k], trials[k], k))
         leads = max(range(len(classes)), key=lambda k: (trials[k], -k))
@@ -117,7 +118,24 @@ def _quanta(history: "History") -> int:
 
 
 def _spread(values: "Sequence[float]") -> float:
-    """Return the interquartile range of the finite values; 0 for none."""
-    finite = [min(max(value, -_LARGEST), _LARGEST) for value in values if isfinite(value)]
-    low, high = np.percentile(finite, [25, 75]) if finite else (0.0, 0.0)
-    return float(high - low)
+    """Return the interquartile range of rising values; 0 for none."""
+    if not values:
+        return 0.0
+    return quantile(values, 0.75) - quantile(values, 0.25)
+
+
+def _placed(trial: "Trial") -> tuple[int, int]:
+    return trial.bracket, trial.number
+
+
+def _ranked(trial: "Trial") -> tuple[int, float, int] | None:
+    return (trial.bracket, trial.value, trial.number) if trial.state.ended else None
+
+
+def _value(trial: "Trial") -> float | None:
+    return min(max(trial.value, -_LARGEST), _LARGEST) if trial.state.ended and isfinite(trial.value) else None
+
+
+_BRACKETS: Final = Kept(lambda: Ranking(_placed))
+_RANKED: Final = Kept(lambda: Ranking(_ranked))
+_VALUES: Final = Kept(lambda: Ranking(_value, partial(array, "d")))

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
 from strategies.base import DONE, WAIT, Decision, Loss, Resume, Scheduler, Start, Stop
 from strategies.errors import StrategyError
+from strategies.following import Kept, Ranking
 from strategies.parameters import Choice, Float, Int
 from strategies.settings import require_integer, require_number
 from strategies.spelling import suggestion
@@ -87,7 +88,8 @@ class PopulationBasedTraining(Scheduler):
             return self._proceed(_members(oldest, history), history, rng)
         if not history.may_start:
             return DONE
-        newest = max((trial.bracket for trial in history.trials), default=-1)
+        placed = _BRACKETS.of(history).entries
+        newest = placed[-1][0] if placed else -1
         unfilled = _members(newest, history)
         return self._found(newest, unfilled, history) if self._grows(unfilled) else self._found(newest + 1, [], history)
 
@@ -197,9 +199,18 @@ def moved(parameter: "Float | Int", value: float, by: float) -> float:
 
 def _members(population: int, history: "History") -> "list[Trial]":
     """Return the trials of a population, but for those that were discarded: they leave no gap to be filled by heirs."""
-    return [trial for trial in history.trials if trial.bracket == population and trial.state is not State.DISCARDED]
+    placed = _BRACKETS.of(history)
+    members = (history.trials[placed.entries[place][1]] for place in placed.span(population))
+    return [trial for trial in members if trial.state is not State.DISCARDED]
 
 
 def _final(trial: "Trial") -> float:
     """Return the value that the trial had at the end of its last generation; infinity if it is no more."""
     return trial.curve[-1] if trial.state is State.PAUSED and trial.curve else inf
+
+
+def _placed(trial: "Trial") -> tuple[int, int]:
+    return trial.bracket, trial.number
+
+
+_BRACKETS: Final = Kept(lambda: Ranking(_placed))

@@ -8,9 +8,10 @@ import pytest
 from simulator import Search
 
 from strategies import Choice, Float, History, Int, Random, Resume, Space, Start, State, Strategy, StrategyError, Trial
+from strategies.following import Ranking
 from strategies.models.classes import size_parameter
 from strategies.models.model_selection import coarse_grid, criterion, optimistic_risk
-from strategies.schedulers.budgeted import Budgeted
+from strategies.schedulers.budgeted import Budgeted, by_value
 from strategies.schedulers.budgeted_bandit import BudgetedBandit
 
 RNG = np.random.default_rng(0)
@@ -172,13 +173,21 @@ def test_luck_is_paid_for():
         Trial(99, {}, State.COMPLETE, (0.10,), bracket=0),
         Trial(100, {}, State.COMPLETE, (0.11,), bracket=1),
     ]
-    chosen = Budgeted(validation=1000).selected(trials, [1, 100])
+    chosen = Budgeted(validation=1000).selected(trials, ranked(trials), [1, 100])
     assert chosen.trial.number == 100
     assert chosen.size == 100
     by_hand = 0.11 + sqrt(log(2) / 2000) + sqrt(log(2) / 1000) / 2
     assert chosen.criterion == pytest.approx(by_hand)
-    assert Budgeted(penalty=0).selected(trials, [1, 100]).trial.number == 99
-    assert Budgeted().selected([Trial(0, {}, State.FAILED)], [1, 100]) is None
+    assert Budgeted(penalty=0).selected(trials, ranked(trials), [1, 100]).trial.number == 99
+    failed = [Trial(0, {}, State.FAILED)]
+    assert Budgeted().selected(failed, ranked(failed), [1, 100]) is None
+
+
+def ranked(trials):
+    """The trials by class and value."""
+    ranking = Ranking(by_value)
+    ranking.update(trials)
+    return ranking
 
 
 def test_starts_at_the_greatest_size_tell_the_standing():

@@ -155,7 +155,8 @@ def test_an_interrupted_trial_comes_first():
     reason = {"rung": 1, "epochs": 6, "interrupted_at": 4}
     assert Population().decide(seen([founder]), np.random.default_rng(0)) == Resume(0, 6, 1, reason)
     reason = {"rung": 2, "epochs": 6, "interrupted_at": 4}
-    assert Population().decide(seen([heir]), np.random.default_rng(0)) == Resume(1, 6, 2, reason)
+    gone = Trial(0, {}, State.STOPPED, (1.0,) * 6, rung=1)
+    assert Population().decide(seen([gone, heir]), np.random.default_rng(0)) == Resume(1, 6, 2, reason)
 
 
 def explored(scheduler, space, params, draws=200):
