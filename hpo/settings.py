@@ -12,12 +12,13 @@ from hpo.errors import SettingError, SpaceError, StrategyError
 from hpo.objectives import Objective
 from hpo.probing import epoch_seconds
 from hpo.sources import as_objective
+from storage.schema.tables import MOST
 from storage.studies import Direction, JobOrder, StudySpec
 from strategies import AUTO, Circumstances, Params, Space, Strategy, Targets, choose, parse_strategy
 from strategies.registry import name_of
 from strategies.spelling import is_storable, suggestion
 
-_MANY: Final = 2**31  # what a column of the database can hold
+_MOST_IN_ALL: Final = 2**63 - 1  # epochs of a study
 
 _LONGEST_NAME: Final = 500  # characters: what an index of every database takes, whatever they are
 
@@ -86,7 +87,7 @@ def specify(
             resumable=tuned is not None and tuned.resumable,
             size=inf if any(getattr(each, "points", None) for each in space.parameters.values()) else space.size,
             n_trials=checked_count("n_trials", n_trials),
-            budget=checked_count("budget", budget),
+            budget=checked_budget(budget),
             epoch_seconds=epoch_seconds(tuned, space) if timeout is not None or epochs < MANY_EPOCHS else None,
             timeout=checked_timeout(timeout),
             workers=checked_count("parallelism", parallelism) or 1,
@@ -98,7 +99,7 @@ def specify(
     targets = Targets(
         epochs,
         checked_count("n_trials", n_trials),
-        checked_count("budget", budget),
+        checked_budget(budget),
         checked_tolerance(tolerance),
         tuple(completed_guess(space, guess, seed, place) for place, guess in enumerate(guesses)),
     )
@@ -214,13 +215,20 @@ def _checked_seed(seed: int) -> int:
     return int(seed)
 
 
-def checked_count(what: str, number: int | None) -> int | None:
-    """Return a target, if there is one, as a plain integer. Raises SettingError unless it is whole and above 0."""
+def checked_count(what: str, number: int | None, most: int = MOST) -> int | None:
+    """Return a target, if there is one, as a plain integer. Raises SettingError unless it is whole, 1 to `most`."""
     if number is None:
         return None
     if not _is_whole(number) or number < 1:
         raise SettingError(f"{what}={number!r}: give a whole number above 0")
+    if number > most:
+        raise SettingError(f"{what}={number!r}: give at most {most:,}")
     return int(number)
+
+
+def checked_budget(epochs: int | None) -> int | None:
+    """Return a bound on a study's epochs in all, as `checked_count` does."""
+    return checked_count("budget", epochs, _MOST_IN_ALL)
 
 
 def checked_timeout(seconds: object, what: str = "timeout") -> float | None:
@@ -240,8 +248,8 @@ def checked_trial_timeout(seconds: object) -> float | None:
 
 def checked_retries(retries: object) -> int:
     """Return how often a trial is tried again. Raises SettingError unless it is a whole number, 0 or more."""
-    if not _is_whole(retries) or not 0 <= int(retries) < _MANY:
-        raise SettingError(f"retries={retries!r}: give a whole number, 0 for never")
+    if not _is_whole(retries) or not 0 <= int(retries) <= MOST:
+        raise SettingError(f"retries={retries!r}: give a whole number, 0 for never, at most {MOST:,}")
     return int(retries)
 
 
@@ -258,6 +266,8 @@ def checked_workers(n_jobs: int) -> int:
     """Return a number of workers from what joblib calls n_jobs: -1 means one for each core."""
     if not _is_whole(n_jobs) or n_jobs == 0:
         raise SettingError(f"n_jobs={n_jobs!r}: give a number of processes, or -1 for one on each core")
+    if n_jobs > MOST:
+        raise SettingError(f"n_jobs={n_jobs!r}: give at most {MOST:,}")
     if n_jobs > 0:
         return int(n_jobs)
     from joblib import cpu_count

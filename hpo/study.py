@@ -15,6 +15,7 @@ from hpo.places import Storage, open_database
 from hpo.settings import (
     check_backend,
     check_fit,
+    checked_budget,
     checked_count,
     checked_name,
     checked_retries,
@@ -83,7 +84,7 @@ class Study(Findings):
         """
         check_backend(backend, self.spec.trial_timeout)
         n_jobs = checked_workers(n_jobs)
-        n_trials, budget = checked_count("n_trials", n_trials), checked_count("budget", budget)
+        n_trials, budget = checked_count("n_trials", n_trials), checked_budget(budget)
         timeout = checked_timeout(timeout)
         check_cluster(backend or "loky", self._database, n_jobs)
         objective = self.objective
@@ -204,7 +205,7 @@ class Study(Findings):
             self._record,
             lambda: self.objective,
             n_trials=checked_count("n_trials", n_trials),
-            budget=checked_count("budget", budget),
+            budget=checked_budget(budget),
             max_epochs=checked_count("max_epochs", max_epochs),
             space=space,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hpo.errors import HpoError, SettingError, SurgeryError
 from storage.database import Database
 from storage.interventions.steering import extend, reopen
+from storage.schema.tables import MOST
 from storage.studies import PAUSED, STOPPED, StudyRecord, reload_study
 from strategies import Space
 from strategies.spelling import is_storable
@@ -33,7 +34,7 @@ def checked_trials(numbers: Iterable[object]) -> list[int]:
     """Return numbers of trials, each once. Raises SettingError for what is none."""
     found: dict[int, None] = {}
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, Integral) or not 0 <= int(number) < 2**31:
+        if isinstance(number, bool) or not isinstance(number, Integral) or not 0 <= int(number) <= MOST:
             raise SettingError(f"trial {number!r}: give the number of a trial, from 0 on")
         found[int(number)] = None
     return list(found)

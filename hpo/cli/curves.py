@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hpo.cli.consoles import answers
-from hpo.cli.options import Format, Formatted, Storage, StudyName
+from hpo.cli.options import MOST, Format, Formatted, Storage, StudyName, Trials
 from hpo.cli.output import write_rows
 from hpo.cli.studies import opened
 
@@ -16,11 +16,9 @@ _PIPED_COLUMNS = 80
 
 def curves(
     name: StudyName,
-    numbers: Annotated[
-        list[int] | None, typer.Argument(metavar="[TRIAL]...", help="These trials.", show_default=False)
-    ] = None,
+    numbers: Trials = None,
     *,
-    top: Annotated[int, typer.Option(metavar="K", min=1, help="The best ones, where no trial is named.")] = 5,
+    top: Annotated[int, typer.Option(metavar="K", min=1, max=MOST, help="The best ones, where no trial is named.")] = 5,
     storage: Storage = None,
     form: Formatted = Format.TABLE,
 ) -> None:

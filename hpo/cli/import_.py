@@ -7,7 +7,7 @@ import typer
 
 from hpo.cli.consoles import person, printable
 from hpo.cli.import_results import Role, Wanted, begin_study, make_study
-from hpo.cli.options import Storage
+from hpo.cli.options import MOST, Storage
 from hpo.cli.studies import next_command
 
 _ARCHIVE: Final = b"PK"
@@ -30,7 +30,7 @@ def import_(
     role: Annotated[
         Role, typer.Option("--as", help="Results become trials, or the best of them guesses that are tried first.")
     ] = Role.TRIALS,
-    best: Annotated[int, typer.Option(metavar="K", min=1, help="With --as guesses: how many.")] = 5,
+    best: Annotated[int, typer.Option(metavar="K", min=1, max=MOST, help="With --as guesses: how many.")] = 5,
     space: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="The space of a new study (Optuna's: as it was).")
     ] = None,

@@ -1,7 +1,7 @@
 """The options that several commands share."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -25,11 +25,15 @@ class Backend(StrEnum):
 
 StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The study's name: see hpo list.", show_default=False)]
 
+MOST: Final = 2**31 - 1
+"""The largest number that a trial can have, or that counts rows of a listing."""
+
 Trials = Annotated[
-    list[int] | None, typer.Argument(metavar="[TRIAL]...", min=0, help="The trials' numbers.", show_default=False)
+    list[int] | None,
+    typer.Argument(metavar="[TRIAL]...", min=0, max=MOST, help="The trials' numbers.", show_default=False),
 ]
 SomeTrials = Annotated[
-    list[int], typer.Argument(metavar="TRIAL...", min=0, help="The trials' numbers.", show_default=False)
+    list[int], typer.Argument(metavar="TRIAL...", min=0, max=MOST, help="The trials' numbers.", show_default=False)
 ]
 
 Storage = Annotated[

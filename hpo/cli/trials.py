@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpo.cli.consoles import answers, printable
-from hpo.cli.options import Format, Formatted, Storage, StudyName
+from hpo.cli.options import MOST, Format, Formatted, Storage, StudyName
 from hpo.cli.output import shown, write_record, write_rows
 from hpo.cli.studies import local_time, opened
 
@@ -22,8 +22,10 @@ def trials(
     best_first: Annotated[
         bool, typer.Option("--best-first", help="Best first, without those that have no value.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="No more than these.")] = None,
-    trial: Annotated[int | None, typer.Option(metavar="N", help="One trial in full, with its traceback.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, max=MOST, help="No more than these.")] = None,
+    trial: Annotated[
+        int | None, typer.Option(metavar="N", min=0, max=MOST, help="One trial in full, with its traceback.")
+    ] = None,
     storage: Storage = None,
     form: Formatted = Format.TABLE,
 ) -> None:

@@ -5,14 +5,16 @@ from typing import Annotated
 import typer
 
 from hpo.cli.consoles import answers, printable
-from hpo.cli.options import Format, Formatted, Storage, StudyName
+from hpo.cli.options import MOST, Format, Formatted, Storage, StudyName
 from hpo.cli.output import write_record
 from hpo.cli.studies import opened
 
 
 def why(
     name: StudyName,
-    trial: Annotated[int, typer.Argument(metavar="TRIAL", min=0, help="The trial's number.", show_default=False)],
+    trial: Annotated[
+        int, typer.Argument(metavar="TRIAL", min=0, max=MOST, help="The trial's number.", show_default=False)
+    ],
     *,
     storage: Storage = None,
     form: Formatted = Format.TABLE,

@@ -11,7 +11,7 @@ from storage.codec import decode, digest
 from storage.connection.outages import persistent
 from storage.database import Database
 from storage.errors import CheckpointError
-from storage.schema.tables import USABLE, checkpoints, jobs, measurements, trials, workers
+from storage.schema.tables import MOST, USABLE, checkpoints, jobs, measurements, trials, workers
 from storage.studies import StudyRecord
 from strategies import Params, State
 
@@ -174,6 +174,8 @@ def list_trials(
 @persistent
 def get_trial(database: Database, study: StudyRecord, number: int) -> TrialRecord | None:
     """Return the trial of that number, if there is one."""
+    if not 0 <= number <= MOST:
+        return None
     with database.read() as connection:
         row = connection.execute(_all(study).where(trials.c.number == number)).one_or_none()
     return None if row is None else _trial(row)
@@ -215,7 +217,7 @@ def read_curves(
         .order_by(measurements.c.trial, measurements.c.epoch)
     )
     if numbers is not None:
-        query = query.where(measurements.c.trial.in_(list(numbers)))
+        query = query.where(measurements.c.trial.in_([each for each in numbers if 0 <= each <= MOST]))
     curves: dict[int, list[tuple[int, float, Mapping[str, float], float]]] = {}
     with database.read() as connection:
         for row in connection.execute(query):

@@ -12,6 +12,9 @@ import sqlalchemy as sa
 SCHEMA: Final = "0003"
 """The newest migration: the schema this program reads and writes."""
 
+MOST: Final = 2**31 - 1
+"""The largest whole number in a column of `Integer`, on every database: of trials, epochs, workers, repetitions."""
+
 VERSION_TABLE: Final = "hpo_alembic_version"
 """Ours alone: another tool's migrations may live in the same database."""
 
