@@ -7,6 +7,7 @@ A trial that has been asked for waits as long as it takes; only when the process
 again.
 """
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -62,7 +63,11 @@ class Asking:
                 exchange = self._worklist.exchange((), Wanted())
         if exchange.closed:
             name = self._study.spec.name
-            raise SettingError(f"the study {name!r} was paused or stopped: let it go on, with `hpo resume {name}`")
+            named = shlex.quote(name)
+            raise SettingError(
+                f"the study {name!r} was paused or stopped: let it go on, with `hpo resume {named}`, or, if it was "
+                f"stopped, with more trials: `hpo extend {named} --trials N`"
+            )
         if exchange.complete:
             raise Exhausted(f"the study {self._study.spec.name!r} is complete: there is nothing left to ask for")
         if not exchange.claims:

@@ -1,5 +1,6 @@
 """Studies: making, finding, bounding and listing them."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -109,8 +110,9 @@ def _create_study(database: Database, spec: StudySpec, tried: set[tuple[float, i
         if found is not None and tuple(found) in tried:
             return _record(_find(connection, spec.name, database))
         if found is not None:
+            resume = f"hpo resume {shlex.quote(spec.name)}"
             raise StudyExists(
-                f"the study {spec.name!r} exists already in {database.shown_url}: go on with `hpo resume {spec.name}`, "
+                f"the study {spec.name!r} exists already in {database.shown_url}: go on with `{resume}`, "
                 "or choose another name with --name"
             )
         others = set(sa.inspect(connection).get_table_names()) | set(sa.inspect(connection).get_view_names())

@@ -1,5 +1,6 @@
 """hpo best: the best trial, and its network."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -44,4 +45,4 @@ def best(
             write_record(found, form)
         if save is not None and model is not None:
             model.save(save)
-            person().print(f"saved {save}; use it with: hpo predict {save} TABLE")
+            person().print(f"saved {save}; use it with: hpo predict {shlex.quote(str(save))} TABLE")

@@ -1,5 +1,6 @@
 """hpo export: a whole study in one file."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -34,4 +35,5 @@ def export(
     if path.exists() and not overwrite:
         raise SettingError(f"{path} is there already: name another file with --output, or give --overwrite")
     export_study(name, path, storage=storage or "default", checkpoints=checkpoints)
-    person().print(f"wrote {path} ({path.stat().st_size:,} bytes); read it with: hpo import {path}", soft_wrap=True)
+    size, named = path.stat().st_size, shlex.quote(str(path))
+    person().print(f"wrote {path} ({size:,} bytes); read it with: hpo import {named}", soft_wrap=True)

@@ -169,7 +169,9 @@ def _is_seeded(study: "Study") -> bool:
 
 def _leaders(study: "Study") -> str:
     """Return a query for the ten best trials, on the study's own view."""
-    plain = [name for name in study.space.parameters if re.fullmatch(r"[a-z_][a-z0-9_]*", name)]
+    from storage.schema.views import in_sql, parameter_columns
+
     order = "DESC" if study.direction == "maximize" else "ASC"
-    columns = ", ".join(["number", "value", *plain[:3]])
+    dialect = study.database.engine.dialect
+    columns = ", ".join(["number", "value", *(in_sql(dialect, name) for name in parameter_columns(study.space)[:3])])
     return f"SELECT {columns} FROM {study.record.view} WHERE value IS NOT NULL ORDER BY value {order} LIMIT 10"

@@ -1,5 +1,6 @@
 """hpo record: configurations trained in full, for strategies to be compared on."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,7 +69,7 @@ def record(
         searched(study, limits)
         path = output or Path(f"{study.name}.npz")
         save_recording(recorded_curves(study), path)
-        person().print(f"wrote {path}; search it again with: hpo replay {path} --strategy NAME")
+        person().print(f"wrote {path}; search it again with: hpo replay {shlex.quote(str(path))} --strategy NAME")
         person().print(f"its history: {next_command(study.database, 'show', study.name)}", soft_wrap=True)
 
 

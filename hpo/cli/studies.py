@@ -61,13 +61,17 @@ def local_time(seconds: float) -> str:
 
 
 def next_command(database: "Database", *words: str) -> str:
-    """Return `hpo` with `words` as a line to type, with --storage where the database is not the default one.
+    """Return `hpo` with `words` (a command, its subject, options) as a line to type, quoted for the shell.
 
-    It has no password in it: that is for the environment, or for ~/.pgpass.
+    It has --storage where the database is not the default one, and no password in it: that is for the environment, or
+    for ~/.pgpass.
     """
     from hpo.places import storage_url
     from storage.connection.engines import parse
 
     elsewhere = database.url != parse(storage_url())
     storage = ["--storage", database.url.set(password=None).render_as_string()] if elsewhere else []
-    return shlex.join(["hpo", *words, *storage])
+    command, subject, *options = words
+    if subject.startswith("-"):  # it would be taken for an option
+        return shlex.join(["hpo", command, *options, *storage, "--", subject])
+    return shlex.join(["hpo", command, subject, *options, *storage])

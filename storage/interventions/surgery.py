@@ -7,6 +7,7 @@
 A job that a worker holds is closed under its hands: its later results are refused, as a sleeper's are (`worklist`).
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -40,7 +41,8 @@ def retry_trials(database: Database, study: StudyRecord, numbers: Sequence[int] 
     with operation(database, study) as change:
         if change.study.state == STOPPED:
             name = change.study.name
-            raise SurgeryError(f"the study {name!r} was stopped: let it go on first, with `hpo extend {name}`")
+            more = f"hpo extend {shlex.quote(name)} --trials N"
+            raise SurgeryError(f"the study {name!r} was stopped: let it go on first, with `{more}`")
         chosen = _failed(change) if numbers is None else _chosen(change, numbers)
         kept = {row.trial for row in _of(change, chosen, checkpoints.c.study_id, checkpoints.c.trial)}
         if numbers is None:
@@ -123,7 +125,7 @@ def _chosen(change: Operation, numbers: Sequence[int]) -> _Rows:
     found = change.connection.execute(sa.select(trials).where(mine).order_by(trials.c.number)).all()
     if missing := sorted(set(numbers) - {trial.number for trial in found}):
         name = change.study.name
-        raise SurgeryError(f"the study {name!r} has no trial {missing[0]}: see `hpo trials {name}`")
+        raise SurgeryError(f"the study {name!r} has no trial {missing[0]}: see `hpo trials {shlex.quote(name)}`")
     return found
 
 

@@ -168,6 +168,13 @@ def parameter_columns(space: Space) -> list[str]:
     return columns
 
 
+def in_sql(dialect: sa.Dialect, name: str) -> str:
+    """Return a column's name as a person would write it: in quotes only where it takes them."""
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in dialect.identifier_preparer.reserved_words:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _identifier(name: str) -> str:
     """Return `name` as it is if every database takes it whole, else what tells it from other names."""
     encoded = name.encode()

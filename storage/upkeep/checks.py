@@ -1,5 +1,6 @@
 """What holds in a sound database, beside what the database itself enforces; and what to do where it does not."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -237,7 +238,7 @@ def _workers(connection: Connection, now: float) -> Iterator[Fault]:
     )
     for row in connection.execute(silent):
         told = f"no sign of life for {now - row.seen_at:,.0f} s: it was killed, or its host is gone"
-        yield Fault(f"{row.name}, worker {row.id}", told, f"hpo resume {row.name}", harmless=True)
+        yield Fault(f"{row.name}, worker {row.id}", told, f"hpo resume {shlex.quote(row.name)}", harmless=True)
     lapsed = (
         sa.select(*_OF_A_JOB, jobs.c.lease_until, jobs.c.worker)
         .join_from(jobs, studies, studies.c.id == jobs.c.study_id)
@@ -245,7 +246,7 @@ def _workers(connection: Connection, now: float) -> Iterator[Fault]:
     )
     for job in connection.execute(lapsed):
         told = f"the lease of {job.worker} ran out {now - job.lease_until:,.0f} s ago"
-        yield Fault(f"{job.name}, job {job.number}", told, f"hpo resume {job.name}", harmless=True)
+        yield Fault(f"{job.name}, job {job.number}", told, f"hpo resume {shlex.quote(job.name)}", harmless=True)
 
 
 CHECKS: Final = (
