@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from strategies.models.acquisition import log_improvement
 from strategies.models.features import Features
 from strategies.models.freeze_thaw import JITTER, Array, Counts, Joint, posterior
+from strategies.models.freeze_thaw_evidence import considered, unseen
 from strategies.models.freeze_thaw_fit import fit
 from strategies.models.thinned_curves import Observed, Standard
 from strategies.trial import State
@@ -79,19 +80,20 @@ class Outlook:
 
 
 def outlook(
-    history: "History", proposals: "Sequence[Params]", *, step: int, kernel: str, warp: bool, restarts: int
+    history: "History", proposals: "Sequence[Params]", *, step: int, most: int, kernel: str, warp: bool, restarts: int
 ) -> Outlook | None:
     """Return the outlook on a history whose jobs take `step` epochs; None while there are not two curves to learn from.
 
-    The prior is fitted to what is steady of the history, and so seldom anew.
+    The prior is fitted to what is steady of the history, and so seldom anew. Of more than `most` trials some stand for
+    all.
     """
-    observed = Observed(history.trials, history.max_epochs, step)
+    observed = Observed(considered(history, most), history.max_epochs, step)
     chosen, lengths = observed.steady(len(history.trials))
     standard = observed.standard(chosen, lengths)
     if standard is None:
         return None
     count = len(observed.trials)
-    trials = [*observed.trials, *(trial for trial in history.open.values() if not trial.curve)]
+    trials = [*observed.trials, *unseen(history)]
     features = Features(history.space)
     points = features(history.space.encode_all([*(trial.params for trial in trials), *proposals]))
     shown = observed.curves(points[chosen], standard, chosen, lengths, ahead=False)

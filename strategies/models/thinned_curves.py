@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from strategies.models.freeze_thaw import Array, Counts, Curves
+from strategies.models.freeze_thaw_evidence import tells
 from strategies.trial import State
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ class Observed:
     def __init__(self, trials: Iterable["Trial"], max_epochs: int, step: int) -> None:
         self._step = step
         self._grid = grid(max_epochs, step)
-        self.trials = [
-            trial for trial in trials if trial.state is not State.DISCARDED and (trial.curve or _failed(trial))
-        ]
+        self.trials = list(filter(tells, trials))
         self.lengths = self.reached([len(_curve(trial)) for trial in self.trials])
 
     def reached(self, epochs: Sequence[int]) -> Counts:

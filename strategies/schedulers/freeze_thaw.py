@@ -1,5 +1,6 @@
 """Freeze-thaw Bayesian optimisation (Swersky, Snoek, Adams, arXiv 1406.3896, 2014)."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from strategies.base import DONE, WAIT, Decision, Loss, Reason, Resume, Scheduler, Start, Stop
 from strategies.errors import StrategyError
+from strategies.models import freeze_thaw_evidence as known
 from strategies.models.acquisition import log_improvement, probability_of_improvement
 from strategies.models.entropy_search import draw, entropy_gains, minimum_probabilities
 from strategies.models.freeze_thaw import Array
@@ -17,8 +19,6 @@ from strategies.settings import require_integer, require_number
 from strategies.trial import Point, State, point
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from strategies.trial import History, Params, Trial
 
 Rows = NDArray[np.int64]
@@ -49,6 +49,8 @@ class FreezeThaw(Scheduler):
     The params of the first `initial` trials are the searcher's, or the user's guesses; those of later ones are chosen
     here, whatever the searcher. The last of a budget is for the trial that is thought to end best. Without a budget,
     once no trial may start any more, one whose probability of beating the best value is below `give_up` is ended.
+
+    The model looks at no more than about `most` trials: the best, the best that are paused, and the latest.
     """
 
     summary: ClassVar[str] = (
@@ -70,6 +72,7 @@ class FreezeThaw(Scheduler):
     kernel: str = "falling"
     warp: bool = False
     restarts: int = 1
+    most: int = 300
 
     def __post_init__(self) -> None:
         for name, choices in (("acquisition", _ACQUISITIONS), ("kernel", tuple(KERNELS)), ("warp", (False, True))):
@@ -80,6 +83,7 @@ class FreezeThaw(Scheduler):
             require_integer(self, "step", at_least=1)
         for name in ("initial", "basket_old", "basket_new", "fantasies", "samples", "candidates", "restarts"):
             require_integer(self, name, at_least=1)
+        require_integer(self, "most", at_least=10)
         require_number(self, "give_up", at_least=0)
         if self.give_up >= 1:
             raise StrategyError(f"FreezeThaw: give_up is a probability below 1, not {self.give_up!r}.")
@@ -87,18 +91,30 @@ class FreezeThaw(Scheduler):
     def decide(self, history: "History", rng: "np.random.Generator") -> Decision:
         """Return Start or Resume by the model, or by turns while fewer than two curves can be learnt from."""
         step = min(self.step or max(1, history.max_epochs // 10), history.max_epochs)
-        paused = [trial for trial in history.open.values() if trial.state is State.PAUSED]
-        for trial in paused:
-            if trial.epochs >= history.max_epochs:
-                return Stop(trial.number, {"by": "freeze-thaw", "epochs": trial.epochs})
+        frozen = known.paused(history)
+        if trained := [number for _, number in frozen[bisect_left(frozen, (history.max_epochs,)) :]]:
+            trial = history.trials[min(trained)]
+            return Stop(trial.number, {"by": "freeze-thaw", "epochs": trial.epochs})
         if history.may_start and (len(history.trials) < self.initial or _guesses_left(history)):
             return Start(step, reason=_INITIAL)
-        if not paused and not history.may_start:
+        if not frozen and not history.may_start:
             return WAIT if history.open else DONE
         proposals = candidates(history, self.candidates, rng) if history.may_start else []
-        seen = outlook(history, proposals, step=step, kernel=self.kernel, warp=self.warp, restarts=self.restarts)
-        if seen is None or not (paused or proposals):  # where a space is used up, the planner sees to it
-            return Start(step, reason=_INITIAL) if history.may_start else _least_trained(paused, step, history)
+        seen = outlook(
+            history,
+            proposals,
+            step=step,
+            most=self.most,
+            kernel=self.kernel,
+            warp=self.warp,
+            restarts=self.restarts,
+        )
+        if seen is None or not (frozen or proposals):  # where a space is used up, the planner sees to it
+            return (
+                Start(step, reason=_INITIAL)
+                if history.may_start
+                else _least_trained(history.trials[frozen[0][1]], step, history)
+            )
         if not history.may_start and history.budget is None and (stop := _hopeless(seen, self.give_up)):
             return stop
         return _last_stretch(seen, history) or self._chosen(seen, rng)
@@ -150,9 +166,9 @@ def candidates(history: "History", count: int, rng: "np.random.Generator") -> "l
     if every is not None:
         coordinates = every[rng.permutation(len(every))]
     else:
-        best = sorted(history.trials, key=lambda trial: (trial.value, trial.number))[:_PARENTS]
-        parents = space.encode_all([best[i % len(best)].params for i in range(count // 2)])
-        near = parents + _NEAR * rng.standard_normal(parents.shape)
+        parents = known.best(history, _PARENTS)
+        around = space.encode_all([parents[i % len(parents)].params for i in range(count // 2)])
+        near = around + _NEAR * rng.standard_normal(around.shape)
         coordinates = np.concatenate([rng.random((count - len(near), space.dimension)), near])
     found: dict[Point, Params] = {}
     for each in coordinates:
@@ -183,8 +199,7 @@ def _last_stretch(seen: Outlook, history: "History") -> Resume | None:
     row = int(seen.paused[np.argmin(seen.values()[0][seen.paused])])
     trial = seen.trials[row]
     promised = sum(int(end) for end, each in zip(seen.ends, seen.trials, strict=False) if each.state is State.RUNNING)
-    spent = promised + sum(each.epochs for each in history.trials if each.state is not State.RUNNING)
-    if history.budget - spent > history.max_epochs - trial.epochs:
+    if history.budget - promised - known.spent(history) > history.max_epochs - trial.epochs:
         return None
     reason = {**_told(seen, row), "last_stretch": True, "epochs": int(seen.ends[row])}
     return Resume(trial.number, int(seen.ends[row]), trial.rung + 1, reason)
@@ -219,6 +234,5 @@ def _guesses_left(history: "History") -> bool:
     return any(not history.holds(guess) for guess in history.queue)
 
 
-def _least_trained(paused: "Sequence[Trial]", step: int, history: "History") -> Resume:
-    trial = min(paused, key=lambda each: (each.epochs, each.number))
+def _least_trained(trial: "Trial", step: int, history: "History") -> Resume:
     return Resume(trial.number, next_end(trial.epochs, step, history.max_epochs), trial.rung + 1, _INITIAL)

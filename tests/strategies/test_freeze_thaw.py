@@ -29,6 +29,7 @@ from strategies import (
     Trial,
 )
 from strategies.base import Loss
+from strategies.models.freeze_thaw_evidence import considered
 from strategies.schedulers.freeze_thaw import FreezeThaw, candidates
 
 LINE = Space(x=Float(0, 1))
@@ -284,3 +285,28 @@ def test_a_decision_takes_milliseconds():
         decide(FreezeThaw(), history, seed)
         times.append(process_time() - start)
     assert min(times) < 0.05
+
+
+def test_of_many_trials_some_are_looked_at():
+    """Of more than `most` about so many: the best, the best that can go on, the latest, and whoever is running."""
+    rng = np.random.default_rng(0)
+    states = [State.PAUSED, State.STOPPED, State.COMPLETE, State.FAILED, State.DISCARDED]
+    told = [Trial(i, {}, states[int(rng.integers(5))], tuple(rng.random(3))) for i in range(200)]
+    trials = [*told[:50], Trial(50, {}, State.RUNNING, (9.0,)), *told[51:]]
+    history = seen(trials)
+    numbers = [trial.number for trial in considered(history, 30)]
+    ranked = sorted(trials, key=lambda trial: (trial.value, trial.number))
+    paused = [trial for trial in ranked if trial.state is State.PAUSED]
+    expected = {50, *(trial.number for trial in (*ranked[:10], *paused[:10])), *range(190, 200)}
+    assert numbers == sorted(expected)
+    assert considered(history, 200) == trials
+    assert considered(seen(trials[:20]), 30) == trials[:20]
+
+
+def test_a_search_ends_though_some_are_not_looked_at():
+    """Whoever is paused is looked at in the end: every trial is stopped or trained to its last epoch."""
+    strategy = Strategy(scheduler=FreezeThaw(most=10, samples=50, candidates=10, fantasies=1, give_up=0.5))
+    curve = lambda number, epoch: number % 7 + 1 / epoch  # noqa: E731
+    trials = Search(strategy, LINE, curve, max_epochs=4, n_trials=30, workers=3).run()
+    assert len(trials) == 30
+    assert all(trial.state.ended for trial in trials)
