@@ -31,7 +31,7 @@ class PASHA(Scheduler):
 
     Two rungs are open at first. While the trials in the highest open rung rank otherwise there than they did in the
     rung below, one more is open. Ranks may differ where values do so by no more than ε: the noise that is seen in pairs
-    of curves that cross and cross back.
+    of curves that cross and cross back. Of a rung with more than a thousand trials the best thousand are compared.
 
     In the paper a rung that was opened stays open; here that follows from what is known at each decision. As in ASHA
     the best trial trains in full at the end, in place of the paper's retraining.
