@@ -10,7 +10,7 @@ from benchmarks.storing.filling import fill_optuna, fill_ours
 from benchmarks.storing.places import for_optuna, place
 
 TRIALS, EPOCHS, SHORT = 100_000, 20, 100
-STRATEGIES = ("random", "asha", "tpe")
+STRATEGIES = ("random", "asha", "pasha", "tpe")
 _ROUNDS = 200
 
 
