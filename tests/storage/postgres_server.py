@@ -66,6 +66,10 @@ def _shape(connection: psycopg.Connection[tuple[object, ...]]) -> set[tuple[obje
     return set(connection.execute(query).fetchall())
 
 
+def _version(connection: psycopg.Connection[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    return connection.execute("SELECT version_num FROM hpo_alembic_version").fetchall()
+
+
 def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -154,7 +158,7 @@ class Server:
             )
             others = {name for name, kind in _shape(connection) - self._shape if kind == "v"}
             connection.execute("".join(f'DROP VIEW IF EXISTS "{name}" CASCADE;' for name in sorted(others)))
-            alike = _shape(connection) == self._shape
+            alike = _shape(connection) == self._shape and _version(connection) == self._version
             if alike:
                 connection.execute(_EMPTY)
         if alike:
@@ -174,6 +178,11 @@ class Server:
     def _shape(self) -> set[tuple[object, ...]]:
         with self.admin(_name(self.new_database(self._filled))) as connection:
             return _shape(connection)
+
+    @cached_property
+    def _version(self) -> list[tuple[object, ...]]:
+        with self.admin(_name(self.new_database(self._filled))) as connection:
+            return _version(connection)
 
     def cut(self) -> int:
         """End every connection of our program's, whatever it is in the middle of; return how many there were."""
