@@ -66,8 +66,9 @@ class Desk:
         with self._lock:
             if self._error is not None:
                 raise self._error
-            self._renewed = self._reported = self._recorded = monotonic()
             exchange = self._worklist.exchange(tuple(self._reports), wanted, dead)
+            # Now, not before: it may have waited long for its turn, and what has just been claimed is not due.
+            self._renewed = self._reported = self._recorded = monotonic()
             self._reports.clear()
             return exchange
 

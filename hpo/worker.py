@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from time import monotonic, perf_counter
 from typing import Any, Final
 
@@ -22,10 +23,10 @@ CHECKPOINT_EVERY: Final = 5.0
 """Seconds of training after which a long job is checkpointed."""
 
 _BATCH_SECONDS: Final = 0.25  # short jobs are claimed together, as many as should last this long
-_BATCH_MOST: Final = 128  # a claim of so many keeps the database to itself for some milliseconds
+_BATCH_MOST: Final = 128, 512  # a claim of so many keeps the database to itself for some milliseconds; in a crowd more
 _AHEAD: Final = 128  # jobs decided ahead when the objective can train several as a stack
 _POLL: Final = (0.005, 0.1)  # seconds: an idle worker's first and longest pause between two looks
-_CHECK_DEAD: Final = 1.0  # seconds between an idle worker's looks for dead colleagues
+_CHECK_DEAD: Final = 1.0  # seconds between two looks for leases that have run out, or for dead colleagues
 
 
 class WorkerLoop:
@@ -54,6 +55,8 @@ class WorkerLoop:
         self._desk = Desk(self._worklist, self.stopping, lease)
         self._stopwatch = stopwatch or Stopwatch(most=objective.stack)
         self._seconds_per_job: float | None = None
+        self._most = _BATCH_MOST[0]
+        self._looked = -inf  # for leases that have run out
 
     def run(self) -> None:
         """Work until the study is complete, `timeout` seconds have passed since it was made, or `stopping` is set."""
@@ -85,6 +88,7 @@ class WorkerLoop:
         dead: Sequence[str] = self._dead()
         while not self.stopping.is_set() and not self._is_late():
             exchange = self._desk.exchange(self._wanted(), dead)
+            self._most = _BATCH_MOST[exchange.waited > exchange.took]  # more share what an exchange costs by itself
             dead = ()
             if exchange.claims:
                 began = perf_counter()
@@ -108,9 +112,12 @@ class WorkerLoop:
     def _wanted(self) -> Wanted:
         jobs = 1
         if self._seconds_per_job is not None:
-            jobs = max(1, min(_BATCH_MOST, int(_BATCH_SECONDS / max(self._seconds_per_job, 1e-9))))
+            jobs = max(1, min(self._most, int(_BATCH_SECONDS / max(self._seconds_per_job, 1e-9))))
         stack = self._objective.stack
-        return Wanted(jobs, max(jobs, _AHEAD if stack > 1 else 1), stack, self._objective.key)
+        lapsed = monotonic() - self._looked >= _CHECK_DEAD
+        if lapsed:
+            self._looked = monotonic()
+        return Wanted(jobs, max(jobs, _AHEAD if stack > 1 else 1), stack, self._objective.key, lapsed)
 
     def _learn(self, seconds: float) -> None:
         """Learn from a batch how long a job takes."""

@@ -62,41 +62,56 @@ def _standing(study: StudyRecord, item: Progress) -> dict[str, Any]:
     }
 
 
-def write_ends(moment: Moment, reports: Sequence[Report]) -> None:
-    """Write the ends of jobs, with what is new of their trials."""
-    if not reports:
-        return
-    connection, study = moment.connection, moment.study
+def write_results(connection: Connection, study: StudyRecord, reports: Sequence[Report], now: float) -> None:
+    """Write where the trials of ended jobs stand, with what is new of them: all that takes no revision."""
     _write_new(connection, study, [report.progress for report in reports])
     further: _Rows = []
     other: _Rows = []
     for report in reports:
-        row = _end_row(moment, report)
+        row = _left(study, report, now)
         if _is_further(report.progress):
             further.append(row | _standing(study, report.progress))
         else:
             other.append(row)
-    run(connection, statements.close_job, [*further, *other])
     _execute(connection, statements.end_trial, further)
     _execute(connection, statements.leave_trial, other)
+
+
+def close_jobs(moment: Moment, reports: Sequence[Report], now: float, *, held_by: str | None = None) -> bool:
+    """Close ended jobs, in the study's new revision; tell whether all of them are.
+
+    With `held_by`, only those which that worker holds still.
+    """
+    if not reports:
+        return True
+    connection, study = moment.connection, moment.study
+    rows = [
+        {
+            "study": study.id,
+            "job": report.progress.claim.job.number,
+            "result": report.outcome,
+            "end": len(report.progress.curve),
+            "now": now,
+            "rev": moment.revision,
+        }
+        | ({"me": held_by} if held_by else {})
+        for report in reports
+    ]
+    closed = run(connection, statements.close_mine if held_by else statements.close_job, rows).rowcount
     if any(_frees(report) for report in reports):
         free_checkpoints(connection, study)
+    return closed == len(rows)
 
 
-def _end_row(moment: Moment, report: Report) -> dict[str, Any]:
-    study = moment.study
+def _left(study: StudyRecord, report: Report, now: float) -> dict[str, Any]:
     return {
         "study": study.id,
-        "job": report.progress.claim.job.number,
         "trial": report.progress.claim.job.trial,
         "result": report.outcome,
-        "end": len(report.progress.curve),
-        "now": moment.now,
-        "finished": moment.now if report.outcome.ended else None,
+        "finished": now if report.outcome.ended else None,
         "reason": to_json(told(report.stop_reason, study.spec.sign) if report.stop_reason else None),
         "message": report.error and storable(report.error),
         "trace": report.traceback and storable(report.traceback),
-        "rev": moment.revision,
     }
 
 

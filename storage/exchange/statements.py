@@ -49,9 +49,9 @@ next_revision = (
     )
 )
 complete_study = sa.update(studies).where(studies.c.id == _id).values(state="complete", ended_at=sa.bindparam("now"))
-revision = sa.select(studies.c.revision).where(studies.c.id == _id)
-request = sa.select(workers.c.request).where(workers.c.id == _me)
-count_workers = sa.select(sa.func.count()).select_from(workers).where(workers.c.study_id == _id)
+look = sa.select(
+    studies.c.revision, sa.select(workers.c.request).where(workers.c.id == _me).scalar_subquery().label("request")
+).where(studies.c.id == _id)
 
 # Locked where rows can be, by everybody in one order (that of the index): until the end of the transaction nobody takes
 # over what it writes about, and no two wait for each other.
@@ -59,7 +59,6 @@ held_jobs = sa.select(jobs.c.number).where(_mine, _not_done).order_by(jobs.c.tri
 renew_leases = sa.update(jobs).where(_mine, _not_done).values(lease_until=sa.bindparam("until"))
 seen_alive = sa.update(workers).where(workers.c.id == _me).values(seen_at=sa.bindparam("now"))
 
-# Who asks is alive: whatever has befallen its own leases, nobody has taken those jobs.
 # Locked, too: whose lease is renewed at this very moment keeps them.
 _running = (
     sa.select(*_a_job)
@@ -124,18 +123,16 @@ _reached: dict[str, Any] = {
     "train_seconds": sa.bindparam("spent"),
 }
 progress_trial = sa.update(trials).where(_trial).values(_reached)
-close_job = (
-    sa.update(jobs)
-    .where(_job)
-    .values(
-        state="done",
-        outcome=sa.bindparam("result"),
-        end_epoch=sa.bindparam("end"),
-        ended_at=sa.bindparam("now"),
-        lease_until=None,
-        revision=sa.bindparam("rev"),
-    )
-)
+_closed: dict[str, Any] = {
+    "state": "done",
+    "outcome": sa.bindparam("result"),
+    "end_epoch": sa.bindparam("end"),
+    "ended_at": sa.bindparam("now"),
+    "lease_until": None,
+    "revision": sa.bindparam("rev"),
+}
+close_job = sa.update(jobs).where(_job).values(_closed)
+close_mine = sa.update(jobs).where(_job, jobs.c.state == "running", jobs.c.worker == _me).values(_closed)
 _left: dict[str, Any] = {
     "state": sa.bindparam("result"),
     "finished_at": sa.bindparam("finished"),
@@ -225,21 +222,32 @@ curve_of = (
     .order_by(measurements.c.epoch)
 )
 
-counts = sa.select(
-    sa.select(sa.func.coalesce(sa.func.max(trials.c.number) + 1, 0))
-    .where(trials.c.study_id == _id)
-    .scalar_subquery()
-    .label("n_trials"),
-    sa.select(sa.func.coalesce(sa.func.max(jobs.c.number) + 1, 0))
-    .where(jobs.c.study_id == _id)
-    .scalar_subquery()
-    .label("n_jobs"),
-    sa.select(sa.func.count())
-    .select_from(jobs)
-    .where(jobs.c.study_id == _id, _not_done)
-    .scalar_subquery()
-    .label("n_pending"),
-)
+
+def _survey(now: sa.ColumnElement[float]) -> sa.Select[Any]:
+    """Everything that a few numbers tell, in one look: an exchange asks for more only where there is more."""
+    open_jobs = (jobs.c.study_id == _id) & _not_done
+    n_workers = sa.select(sa.func.count()).select_from(workers).where(workers.c.study_id == _id).scalar_subquery()
+    some = sa.select(jobs.c.number).where(open_jobs).limit(sa.bindparam("enough", type_=sa.Integer()) + n_workers)
+    return sa.select(
+        now.label("now"),
+        n_workers.label("n_workers"),
+        _next(trials).label("n_trials"),
+        _next(jobs).label("n_jobs"),
+        sa.select(sa.func.count()).select_from(some.subquery()).scalar_subquery().label("n_pending"),
+        sa.exists().where(open_jobs, jobs.c.state == "ready").label("any_ready"),
+    )
+
+
+def _next(table: sa.Table) -> sa.ScalarSelect[int]:
+    return (
+        sa.select(sa.func.coalesce(sa.func.max(table.c.number) + 1, 0)).where(table.c.study_id == _id).scalar_subquery()
+    )
+
+
+survey = {
+    "sqlite": _survey(sa.bindparam("now", type_=sa.Double())),  # it has no clock but its host's
+    "postgresql": _survey(sa.cast(sa.extract("epoch", sa.func.statement_timestamp()), sa.Double())),
+}
 idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, trials.c.parent).where(
     trials.c.study_id == _id,
     _is_paused,
@@ -251,7 +259,7 @@ idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, tria
 _KINDS: Final = (sa.Select, sa.Insert, sa.Update, sa.Delete)
 _COMMON: Final = [value for name, value in list(globals().items()) if name[0] != "_" and isinstance(value, _KINDS)]
 EVERY: Final[dict[str, list[sa.ClauseElement]]] = {
-    dialect: [*_COMMON, upsert_measurements[dialect], upsert_checkpoints[dialect]]
+    dialect: [*_COMMON, survey[dialect], upsert_measurements[dialect], upsert_checkpoints[dialect]]
     for dialect in ("sqlite", "postgresql")
 }
 """All of them, by dialect."""

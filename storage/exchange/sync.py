@@ -4,12 +4,13 @@ Two kinds with one interface: a copy of the whole ledger, kept equal to the data
 and for strategies that do not look back a tally, counted anew. What a worker writes itself it enters itself.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import neg
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy.engine import Connection, Row
@@ -50,6 +51,26 @@ def targets_in(study: Row[Any]) -> Targets:
     return Targets(study.max_epochs, study.n_trials, study.budget, study.tolerance, queue)
 
 
+class Survey(NamedTuple):
+    """What a few numbers tell of a study: the database's time, its workers, trials and jobs, and jobs not yet ended.
+
+    Of the latter no more are counted than were asked for, and one for each worker: as many trials may fail by deaths.
+    """
+
+    now: float
+    n_workers: int
+    n_trials: int
+    n_jobs: int
+    n_pending: int
+    any_ready: bool
+
+
+def survey_of(connection: Connection, study_id: int, enough: int = 1) -> Survey:
+    """Return the survey of a study; `enough` jobs that have not ended are enough to count."""
+    key = {"study": study_id, "enough": enough, "now": time.time()}
+    return Survey(*run(connection, statements.survey[connection.dialect.name], key).one())
+
+
 class Knowledge(ABC):
     """Where a study stands as of `revision`."""
 
@@ -61,9 +82,9 @@ class Knowledge(ABC):
         self._decided_on: tuple[Any, ...] = ()
         self.forget()
 
-    def catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
-        """Bring it up to `revision` of the study, with the targets that it has now."""
-        self._catch_up(connection, revision, targets)
+    def catch_up(self, connection: Connection, revision: int, targets: Targets, survey: Survey) -> None:
+        """Bring it up to `revision` of the study, with the targets that it has now and what a survey tells."""
+        self._catch_up(connection, revision, targets, survey)
         self.revision = revision
 
     @abstractmethod
@@ -75,7 +96,7 @@ class Knowledge(ABC):
         """Start afresh: the next `catch_up` trusts nothing that is known."""
 
     @abstractmethod
-    def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None: ...
+    def _catch_up(self, connection: Connection, revision: int, targets: Targets, survey: Survey) -> None: ...
 
     @abstractmethod
     def close(self, claim: Claim, outcome: State, curve: Iterable[float]) -> None:
@@ -145,7 +166,7 @@ class LedgerCopy(Knowledge):
             widened=self._widened,
         )
 
-    def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:
+    def _catch_up(self, connection: Connection, revision: int, targets: Targets, survey: Survey) -> None:  # noqa: ARG002 - it counts itself
         self._ledger.targets = targets
         if self.revision < 0:
             with no_garbage_collected():
@@ -233,17 +254,16 @@ class TallyCopy(Knowledge):
         self._tally = Tally(spec.strategy, spec.space, spec.seed, spec.targets, sign=int(spec.sign))
         self._params: dict[int, Params] = {}
 
-    def _catch_up(self, connection: Connection, revision: int, targets: Targets) -> None:  # noqa: ARG002 - counted anew
+    def _catch_up(self, connection: Connection, revision: int, targets: Targets, survey: Survey) -> None:  # noqa: ARG002 - counted anew
         key = {"study": self._id}
         self._tally.targets = targets
         idle = run(connection, statements.idle_trials, key).all()
         curves = _read_curves(connection, self._id, [trial.number for trial in idle])
         self._params = {trial.number: from_json(trial.params) for trial in idle}
-        counts = run(connection, statements.counts, key).one()
         self._tally.stand(
-            n_trials=counts.n_trials,
-            n_jobs=counts.n_jobs,
-            n_pending=counts.n_pending,
+            n_trials=survey.n_trials,
+            n_jobs=survey.n_jobs,
+            n_pending=survey.n_pending,
             paused=[
                 Trial(
                     trial.number,

@@ -28,13 +28,15 @@ class Wanted:
     """What a worker asks for: about `jobs` jobs (0: none).
 
     `ahead` jobs are decided, if they can be, to choose from: jobs whose params have equal `key` and that train over the
-    same epochs go together, at most `stack` of them.
+    same epochs go together, at most `stack` of them. `lapsed` jobs, whose leases have run out, are taken over first; to
+    look for them is to look at every job that is being trained.
     """
 
     jobs: int = 1
     ahead: int = 1
     stack: int = 1
     key: Callable[[Params], Hashable] = field(default=lambda _: None)
+    lapsed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Exchange:
 
     A study that is `closed` was paused or stopped by a person: it hands out nothing, and its workers are to leave.
     Where it is `outdated`, the study's space or epochs have changed since the record was read: it is to be read anew.
+    It has `waited` some seconds for its turn, and then `took` some more.
     """
 
     claims: list[Claim]
@@ -80,6 +83,8 @@ class Exchange:
     workers: int
     closed: bool = False
     outdated: bool = False
+    waited: float = 0.0
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

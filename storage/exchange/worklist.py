@@ -15,26 +15,28 @@ Each is repeated while the database is out of reach. Repeated, they are harmless
 more, and what was claimed when the line broke, so that nobody here knows of it, is given back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
 
 from storage.connection.outages import persistent
 from storage.connection.prepared import prepare_all, run
 from storage.database import Database
 from storage.errors import StudyNotFound
 from storage.exchange import statements
-from storage.exchange.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_curve, read_ready
-from storage.exchange.deaths import Death, innocent, lapse, vanished
-from storage.exchange.recording import write_decisions, write_ends, write_progress
-from storage.exchange.sync import knowledge_of, targets_in
+from storage.exchange.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_ready
+from storage.exchange.deaths import Death, innocent, vanished
+from storage.exchange.recording import close_jobs, write_decisions, write_progress, write_results
+from storage.exchange.sync import Survey, knowledge_of, survey_of, targets_in
+from storage.exchange.takeover import count_attempt, free, take_over
 from storage.exchange.work import Claim, Exchange, Moment, Progress, Report, Wanted
 from storage.exchange.workers import Worker
 from storage.studies import CLOSED, COMPLETE, StudyRecord
-from strategies import Done, History, Job, Plan, Planned, State, Stop, Wait
+from strategies import Done, History, Job, Plan, Planned, Stop, Wait
 
 LEASE: Final = 30.0
 """Seconds a job stays its worker's without a sign of life."""
@@ -44,6 +46,10 @@ _THINK: Final = 1.0  # seconds that slow decisions may be taken ahead: meanwhile
 
 class _NothingChanged(Exception):  # noqa: N818 - no error: it rolls a transaction back that has nothing to say
     """An exchange had nothing to write. Its revision must not count: it would wake every idle worker for nothing."""
+
+
+class _TooEarly(Exception):  # noqa: N818 - likewise, one that has said what does not hold
+    """Results were written before their turn that may not be: a job is not held any more, or the study has changed."""
 
 
 class Worklist:
@@ -57,6 +63,8 @@ class Worklist:
         self._known = knowledge_of(study)
         self._mine: set[int] = set()  # jobs that this worker knows it holds
         self._unsure = False  # whether the last transaction may have happened or not
+        self._max_epochs = study.spec.targets.max_epochs  # at the last exchange
+        self._writers_meet = database.engine.dialect.name != "sqlite"  # there one at a time writes anything at all
         prepare_all(statements.EVERY[database.engine.dialect.name], database.engine.dialect)
         strategy = study.spec.strategy
         self._slow = strategy.searcher.slow or strategy.scheduler.slow
@@ -116,9 +124,9 @@ class Worklist:
             held = self._held(connection)
             mine = [item for item in progress if item.claim.job.number in held]
             write_progress(connection, self._study, mine)
-            self._free(connection, [item.claim.job for item in mine])
+            free(connection, self._study, [item.claim.job for item in mine])
             for item in mine if suspect else ():
-                self._count_attempt(connection, item.claim.job)
+                count_attempt(connection, self._study, item.claim.job)
             if mine:
                 self._next_revision(connection)
 
@@ -127,8 +135,8 @@ class Worklist:
         """Give back what `dead` workers held; a trial that one after another has died of, alone, fails."""
         try:
             with self._database.write() as connection:
-                row, moment = self._begin(connection)
-                self._take_over(moment, dead)
+                row, _, moment = self._begin(connection, len(dead))
+                self._end(moment, take_over(moment, dead, lapsed_but=self.worker.id).ends, moment.now)
         except BaseException:
             self._known.forget()
             raise
@@ -137,12 +145,11 @@ class Worklist:
     @persistent
     def look(self) -> tuple[int, str | None]:
         """Return the study's revision and what somebody requests of this worker: a cheap look without a lock."""
-        with self._database.read() as connection:
-            revision = run(connection, statements.revision, {"study": self._study.id}).scalar_one_or_none()
-            request = run(connection, statements.request, {"me": self.worker.id}).scalar_one_or_none()
-        if revision is None:
+        with self._database.glance() as connection:
+            row = run(connection, statements.look, {"study": self._study.id, "me": self.worker.id}).one_or_none()
+        if row is None:
             raise self._gone()
-        return revision, request
+        return row.revision, row.request
 
     def _think(self, wanted: Wanted, result: Exchange) -> Exchange:
         """Decide until there is enough to choose from, or until that has taken long; then claim.
@@ -176,28 +183,47 @@ class Worklist:
         claiming: bool = True,
     ) -> Exchange:
         """Carry out an exchange; a slow strategy's decision comes `prepared`, and unless `claiming` is left ready."""
-        result = self._attempt(reports, wanted, dead, prepared, claiming=claiming)
+        try:
+            result = self._attempt(reports, wanted, dead, prepared, claiming=claiming, early=self._writers_meet)
+        except _TooEarly:
+            result = self._attempt(reports, wanted, dead, prepared, claiming=claiming, early=False)
         self._mine -= {report.progress.claim.job.number for report in reports}
         self._mine |= {claim.job.number for claim in result.claims}
         return result
 
     @persistent
     def _attempt(
-        self, reports: Sequence[Report], wanted: Wanted, dead: Sequence[str], prepared: Plan | None, *, claiming: bool
+        self,
+        reports: Sequence[Report],
+        wanted: Wanted,
+        dead: Sequence[str],
+        prepared: Plan | None,
+        *,
+        claiming: bool,
+        early: bool,
     ) -> Exchange:
         result = Exchange([], complete=False, workers=0)
+        came = monotonic()
         try:
             with self._database.write() as connection:
-                row, moment = self._begin(connection)
+                waited = monotonic() - came
+                before = self._write_early(connection, reports) if early and reports else None
+                came = monotonic()
+                row, survey, moment = self._begin(connection, len(reports) + len(dead))
+                waited += monotonic() - came
+                came = monotonic()
                 gone = [innocent(each) if each == self.worker.id else vanished(each) for each in dead]
-                lost = self._take_over(moment, gone) or self._give_back_unknown(moment)
-                held = self._held(connection) if reports else set()
-                ended = [report.as_of(row.max_epochs) for report in reports if report.progress.claim.job.number in held]
-                self._end(moment, ended)
+                taken = take_over(moment, gone, lapsed_but=self.worker.id if wanted.lapsed else None)
+                self._end(moment, taken.ends, moment.now)
+                lost = taken.any or self._give_back_unknown(moment)
+                ended = self._write_ends(moment, reports, row.max_epochs, before)
                 decided: Sequence[Planned | Stop] = ()
                 result = self._refusal(row)
                 if not (result.closed or result.outdated):
-                    decided, result = self._decide_and_claim(moment, wanted, prepared, claiming=claiming)
+                    survey = survey._replace(
+                        n_workers=survey.n_workers - taken.n_gone, any_ready=survey.any_ready or lost
+                    )
+                    decided, result = self._decide_and_claim(moment, wanted, survey, prepared, claiming=claiming)
                 completed = result.complete and row.state != COMPLETE
                 if completed:
                     run(connection, statements.complete_study, {"study": self._study.id, "now": moment.now})
@@ -210,7 +236,37 @@ class Worklist:
             raise
         self._known.revision = row.revision
         self._unsure = False
-        return result
+        return replace(result, waited=waited, took=monotonic() - came)
+
+    def _write_early(self, connection: Connection, reports: Sequence[Report]) -> float:
+        """Write what takes no revision before the study's turn is taken, beside other writers; return the time."""
+        now = self._database.now(connection)
+        try:
+            write_results(connection, self._study, [report.as_of(self._max_epochs) for report in reports], now)
+        except IntegrityError as error:
+            raise _TooEarly from error  # there is no such trial any more
+        return now
+
+    def _write_ends(
+        self, moment: Moment, reports: Sequence[Report], max_epochs: int, before: float | None
+    ) -> Sequence[Report]:
+        """Write the ends of jobs that are held still, the results of which may have been written `before`.
+
+        Returns those. Raises _TooEarly when something was written then that is not to be.
+        """
+        known, self._max_epochs = self._max_epochs, max_epochs
+        if not reports:
+            return []
+        if before is None:
+            held = self._held(moment.connection)
+            ended = [report.as_of(max_epochs) for report in reports if report.progress.claim.job.number in held]
+            self._end(moment, ended, moment.now)
+            return ended
+        ended = [report.as_of(max_epochs) for report in reports]
+        if known != max_epochs or not close_jobs(moment, ended, before, held_by=self.worker.id):
+            raise _TooEarly
+        self._enter_ends(ended)
+        return ended
 
     def _refusal(self, row: Row[Any]) -> Exchange:
         """Return an exchange that brings nothing, with what keeps a study in that state from handing out work."""
@@ -222,17 +278,21 @@ class Worklist:
         unknown = self._held(moment.connection) - self._mine if self._unsure else set()
         if unknown:
             running = run(moment.connection, statements.jobs_of_worker, {"study": self._study.id, "me": self.worker.id})
-            self._free(moment.connection, [job for row in running if (job := Job(*row)).number in unknown])
+            free(moment.connection, self._study, [job for row in running if (job := Job(*row)).number in unknown])
         return bool(unknown)
 
-    def _begin(self, connection: Connection) -> tuple[Row[Any], Moment]:
-        """Take the study's next revision, and bring what is known up to the one before."""
+    def _begin(self, connection: Connection, n_ends: int) -> tuple[Row[Any], Survey, Moment]:
+        """Take the study's next revision, look around, and bring what is known up to the revision before.
+
+        It is enough to know of one job more than may end now: whether any is left.
+        """
         row = self._next_revision(connection)
         targets = targets_in(row)
         if not self._known.suffices(targets):  # a bound or a guess has come meanwhile
             self._known = knowledge_of(replace(self._study, spec=replace(self._study.spec, targets=targets)))
-        self._known.catch_up(connection, row.revision - 1, targets)
-        return row, Moment(connection, self._study, self._database.now(connection), row.revision)
+        survey = survey_of(connection, self._study.id, n_ends + 1)
+        self._known.catch_up(connection, row.revision - 1, targets, survey)
+        return row, survey, Moment(connection, self._study, survey.now, row.revision)
 
     @staticmethod
     def _roll_back_unless(changed: object) -> None:
@@ -249,65 +309,26 @@ class Worklist:
         key = {"study": self._study.id, "me": self.worker.id}
         return set(run(connection, statements.held_jobs, key).scalars())
 
-    def _take_over(self, moment: Moment, dead: Sequence[Death]) -> bool:
-        """Make jobs ready again that `dead` workers held, or that nobody has renewed the lease of; tell of any."""
-        study = {"study": self._study.id}
-        held: dict[str, list[Job]] = {}
-        for death in dead:
-            rows = run(moment.connection, statements.jobs_of_worker, study | {"me": death.worker})
-            held[death.worker] = [Job(*row) for row in rows]
-            run(moment.connection, statements.forget_worker, {"me": death.worker})
-        lapsed: dict[str, list[Job]] = {}
-        due = study | {"me": self.worker.id, "now": moment.now}
-        for *job, worker in run(moment.connection, statements.lapsed_jobs, due):
-            if worker not in held:
-                lapsed.setdefault(worker, []).append(Job(*job))
-        held |= lapsed
-        self._free(moment.connection, [job for jobs in held.values() for job in jobs])
-        for death in (*dead, *map(lapse, lapsed)):
-            self._suspect(moment, death, held[death.worker])
-        return any(held.values())
+    def _end(self, moment: Moment, ended: Sequence[Report], now: float) -> None:
+        if ended:
+            write_results(moment.connection, self._study, ended, now)
+            close_jobs(moment, ended, now)
+            self._enter_ends(ended)
 
-    def _suspect(self, moment: Moment, death: Death, held: Sequence[Job]) -> None:
-        """Count a death against those of the jobs whose trials may have caused it; fail the one that surely has."""
-        retries = run(moment.connection, statements.retries, {"study": self._study.id}).scalar_one()
-        suspects = death.suspects(held)
-        for job in suspects:
-            error = death.error(self._count_attempt(moment.connection, job), retries)
-            if error is not None and len(suspects) == 1:
-                # What of this job has been written is a matter of chance: no decision may depend on it.
-                curve, seconds = read_curve(moment.connection, self._study, job.trial, job.from_epoch)
-                self._end(moment, [Report(Progress(Claim(job, {}, 0), curve, seconds), State.FAILED, error=error)])
-
-    def _count_attempt(self, connection: Connection, job: Job) -> int:
-        key = {"study": self._study.id, "trial": job.trial}
-        return int(run(connection, statements.count_attempt, key).scalar_one())
-
-    def _free(self, connection: Connection, jobs: Iterable[Job]) -> None:
-        rows = [
-            {"study": self._study.id, "job": job.number, "trial": job.trial}
-            for job in sorted(jobs, key=lambda job: job.number)  # as everybody locks them, so that none blocks another
-        ]
-        if rows:
-            run(connection, statements.release_job, rows)
-            run(connection, statements.pause_trial, rows)
-
-    def _end(self, moment: Moment, reports: Sequence[Report]) -> None:
-        write_ends(moment, reports)
-        for report in reports:
+    def _enter_ends(self, ended: Sequence[Report]) -> None:
+        for report in ended:
             self._known.close(report.progress.claim, report.outcome, report.progress.curve)
 
     def _decide_and_claim(
-        self, moment: Moment, wanted: Wanted, prepared: Plan | None, *, claiming: bool
+        self, moment: Moment, wanted: Wanted, survey: Survey, prepared: Plan | None, *, claiming: bool
     ) -> tuple[Sequence[Planned | Stop], Exchange]:
-        count = run(moment.connection, statements.count_workers, {"study": self._study.id}).scalar_one()
         if not wanted.jobs:
-            return [], Exchange([], complete=False, workers=count)
-        ready = read_ready(moment, max(wanted.jobs, wanted.ahead))
+            return [], Exchange([], complete=False, workers=survey.n_workers)
+        ready = read_ready(moment, max(wanted.jobs, wanted.ahead)) if survey.any_ready else []
         decided, complete = self._decide(wanted, len(ready), prepared)
         taken = wanted if claiming or not decided else replace(wanted, jobs=0)
-        claims = self._claim(moment, ready, decided, taken, count)
-        return decided, Exchange(claims, complete, count)
+        claims = self._claim(moment, ready, decided, taken, survey.n_workers)
+        return decided, Exchange(claims, complete, survey.n_workers)
 
     def _decide(self, wanted: Wanted, ready: int, prepared: Plan | None) -> tuple[list[Planned | Stop], bool]:
         """Decide until there is enough to choose from; return the decisions and whether the study is complete."""

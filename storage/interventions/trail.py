@@ -11,10 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from storage.connection.prepared import run
 from storage.database import Database
 from storage.errors import StudyNotFound
-from storage.exchange import statements
+from storage.exchange.sync import survey_of
 from storage.schema.tables import interventions, studies
 from storage.studies import StudyRecord, not_found
 
@@ -81,8 +80,8 @@ def operation(database: Database, record: StudyRecord, *, alone: bool = False) -
         row = connection.execute(taken.returning(*studies.c)).one_or_none()
         if row is None:
             raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
-        decided = run(connection, statements.counts, {"study": record.id}).one().n_jobs
-        yield Operation(connection, row, database.now(connection), decided)
+        survey = survey_of(connection, record.id)
+        yield Operation(connection, row, survey.now, survey.n_jobs)
 
 
 def list_interventions(database: Database, name: str | None = None) -> list[Intervention]:

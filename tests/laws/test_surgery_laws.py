@@ -8,7 +8,7 @@ from casts import SLOW
 from surgeons import NAME, WIDER, Worker, begin, finish, new_study, result
 
 from storage.database import Database
-from storage.exchange.sync import knowledge_of
+from storage.exchange.sync import knowledge_of, survey_of
 from storage.interventions.steering import extend
 from storage.interventions.surgery import discard_trials, retry_trials, stop_trials
 from storage.questions.queries import list_trials
@@ -152,7 +152,7 @@ def read(knowledge, database, record):
     now = load_study(database, NAME)
     with database.read() as connection:
         revision = connection.exec_driver_sql("SELECT revision FROM studies").scalar_one()
-        knowledge.catch_up(connection, revision, now.spec.targets)
+        knowledge.catch_up(connection, revision, now.spec.targets, survey_of(connection, now.id))
     return portrait(knowledge._ledger)
 
 
