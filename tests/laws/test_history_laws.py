@@ -127,3 +127,15 @@ def test_a_decision_costs_no_more_in_a_long_history(name):
     short, long = (costs(filled(name, count), 4 if name in SLOW else 24) for count in (2_000, 16_000))
     assert long[0] <= 1.5 * short[0] + 100, f"{name} looks at trials {short[0]} times, and then {long[0]} times"
     assert long[1] <= 1.5 * short[1] + 40_000, f"{name} takes {short[1]} bytes, and then {long[1]}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_comes_late_decides_the_same(name):
+    """Beyond what models look at: a worker that begins in the middle decides as those who have been there."""
+    ledger = filled(name, 1_300)
+    search = go_on(ledger)
+    for _ in range(2 if name in SLOW else 8):
+        next(islice(search, 3, None))
+        afresh = Ledger(ledger.strategy, Space(dict(SPACE.parameters)), 0, ledger.targets, CROWD)
+        afresh.enter_record([ledger.trial(number) for number in range(ledger.n_trials)], ledger._jobs)
+        assert repr(afresh.decide()) == repr(ledger.decide())
