@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from storage.connection.many import insert_many, ready_for_references
 from storage.database import Database
 from storage.errors import StorageError
 from storage.interventions.trail import Operation, operation
@@ -46,9 +47,10 @@ def bring(database: Database, record: StudyRecord, results: Sequence[Result], or
             trial_rows.append(key | _trial(record, number, result, change.now))
             job_rows.append(key | _job(number, result, origin, change))
             measured.extend(_measurements(record.id, number, result))
-        for table, rows in ((trials, trial_rows), (jobs, job_rows), (measurements, measured)):
-            if rows:
-                change.connection.execute(sa.insert(table), rows)
+        insert_many(change.connection, trials, trial_rows)
+        ready_for_references(change.connection, trials)
+        for table, rows in ((jobs, job_rows), (measurements, measured)):
+            insert_many(change.connection, table, rows)
         change.change({"edition": change.study.edition + 1})  # whoever is at work begins anew, knowing of them
         change.note("import", {"from": origin, "first_trial": first, "trials": len(results)})
     return load_study(database, record.spec.name)

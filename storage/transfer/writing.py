@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from storage.connection.many import insert_many, ready_for_references
 from storage.errors import StudyExists
 from storage.schema import tables
 from storage.schema.views import create_view, free_view_name
@@ -29,7 +30,9 @@ def write_study(connection: Connection, study: CheckedStudy, url: str) -> None:
         rows, table = study.rows(name), tables.metadata.tables[name]
         at_a_time = 1 if name == "checkpoints" else _AT_A_TIME
         while part := list(islice(rows, at_a_time)):
-            connection.execute(sa.insert(table), list(_placed(part, study_id)))
+            insert_many(connection, table, list(_placed(part, study_id)))
+        if name == "trials":
+            ready_for_references(connection, table)
 
 
 def _placed(rows: list[Row], study_id: int) -> Iterator[Row]:

@@ -8,6 +8,7 @@ import sys
 import time
 import tracemalloc
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from adaptive import FOR_TESTS, Echo, Rungs
 from crew import SPACE, Hand
 from study_files import changed, lines, packed, rows, unpacked
 
+from storage.connection.many import insert_many
 from storage.database import Database
-from storage.errors import StudyExists, StudyFileError, StudyNotFound
+from storage.errors import StorageError, StudyExists, StudyFileError, StudyNotFound, Unavailable
 from storage.exchange.confirmations import Repeat, read_repeats, write_repeat
 from storage.schema import tables
 from storage.studies import StudySpec, create_study, list_studies, load_study
@@ -86,6 +88,18 @@ def content(database, record, without=frozenset()):
     return found
 
 
+def as_text(database, record):
+    """The rows of a study as the database spells them, by table; but for checkpoints."""
+    found = {}
+    with database.read() as connection:
+        for name in ("trials", "confirmations", "interventions"):
+            table = tables.metadata.tables[name]
+            columns = [sa.cast(c, sa.Text) for c in table.c if c.name not in ("study_id", "id")]
+            query = sa.select(*columns).where(table.c.study_id == record.id).order_by(*table.primary_key.columns)
+            found[name] = [tuple(row) for row in connection.execute(query)]
+    return found
+
+
 def about_everything(database, record):
     """Add what no worker writes: confirmations, interventions, a queue."""
     write_repeat(database, record, Repeat(0, 0, 2**63 - 1, 4, 0.1 + 0.2, 2, {"loss": 1e-308}, None, 0.5))
@@ -135,6 +149,67 @@ def test_every_column_arrives(any_url, other_url, tmp_path):
         row for row in settled["trials"] if row[6] != "paused" or row in before["trials"]
     ]
     assert content(database, record) == before
+
+
+ODD_TEXT = ["\\N", "a\tb\nc\rd", "\\\\", 'it\'s "quoted" %s {}', "", "🙂 é", "\\."]
+ODD_NUMBERS = [0.1 + 0.2, -0.0, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf")]
+
+
+def test_many_rows_at_once_are_the_same_rows(any_url):
+    """Whatever they hold, rows written together are to the last bit those that an INSERT of each makes."""
+    database, one = begun(any_url, jobs=0, name="one")
+    two = create_study(database, replace(one.spec, name="two"))
+    same = {"epochs": 1, "best_epoch": None, "metrics": None, "seconds": 0.5, "confirmed_at": 2.0}
+    repeats = [same | {"repeat": i, "seed": 2**63 - 1 - i, "error": text} for i, text in enumerate(ODD_TEXT)]
+    for row, value in zip(repeats, [*ODD_NUMBERS, None], strict=True):
+        row |= {"value": value, "metrics": {row["error"]: [None, 0.1, row["error"]]} if value else None, "trial": 0}
+    noted = {"study": "x", "trial": None, "action": "a", "before_job": 0, "by_user": "u", "by_node": "n"}
+    trail = [
+        noted | {"at": number, "details": details} for number, details in ((1e-300, {}), (2.0, {"\\N": ["\t", None]}))
+    ]
+    trial = {
+        "number": 0,
+        "params": {"x": None, "é": "\n"},
+        "seed": 1,
+        "bracket": 0,
+        "rung": 0,
+        "state": "paused",
+        "epochs": 0,
+    }
+    trial |= {"attempts": 0, "train_seconds": 0.0, "revision": 0, "stop_reason": None, "error": "\\N"}
+    kept = {"trial": 0, "epoch": 1, "format": "f", "data": bytes(range(256)) * 2, "sha256": ""}
+    parts = (("trials", [trial]), ("confirmations", repeats), ("interventions", trail), ("checkpoints", [kept]))
+    with database.write() as connection:
+        for name, rows in parts:
+            table = tables.metadata.tables[name]
+            insert_many(connection, table, [row | {"study_id": one.id} for row in rows])
+            for row in rows:
+                connection.execute(sa.insert(table).values(row | {"study_id": two.id}))
+        insert_many(connection, tables.trials, [])
+
+    assert as_text(database, one) == as_text(database, two)
+    assert content(database, one) == content(database, two)
+
+
+def test_many_rows_and_a_line_that_breaks(postgres):
+    """An error of the server's in the middle is told as any other: one of ours, and nothing is written."""
+    url = postgres.new_database()
+    database, record = begun(url, jobs=0)
+    table = tables.interventions
+    row = {"study": "x", "study_id": record.id, "action": "a", "details": {}, "by_user": "u", "by_node": "n", "at": 1.0}
+    with pytest.raises(StorageError, match="at"), database.write() as connection:
+        insert_many(connection, table, [row, row | {"at": None}])
+
+    def cut_off_while_writing():
+        with database.write() as connection:
+            (mine,) = connection.execute(sa.text("SELECT pg_backend_pid()")).one()
+            with postgres.admin() as admin:
+                admin.execute("SELECT pg_terminate_backend(%s)", (mine,))
+            insert_many(connection, table, [row] * 1000)
+
+    with pytest.raises(Unavailable):
+        cut_off_while_writing()
+    assert content(database, record)["interventions"] == []
 
 
 def test_two_exports_of_a_study_are_the_same_file(any_url, tmp_path):
