@@ -9,6 +9,8 @@ from cut_lines import cutting
 from postgres_server import Server
 from trouble import Command, Search, found, rows
 
+import hpo
+
 MEASURED = "SELECT count(*) FROM measurements"
 
 
@@ -75,3 +77,19 @@ def test_a_line_that_breaks_at_a_commit(
     assert said.code == 0, said.err
     assert proxy.cuts >= 5
     assert found(url) == expected
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_guess_is_enqueued_once(moment: Literal["before", "after"], postgres: Server) -> None:
+    """Whether its commit has happened or not when the line broke, it is in the queue, in its place, and only once."""
+    url = postgres.new_database()
+    study = hpo.create_study("s", space=hpo.Space(x=hpo.Float(0, 1)), storage=url, n_trials=1)
+    guesses = [place % 3 / 4 for place in range(12)]  # some are alike: each counts
+    with cutting(postgres.port, moment, every=3) as proxy:
+        through = hpo.load_study("s", storage=url.replace(f":{postgres.port}/", f":{proxy.port}/"))
+        for guess in guesses:
+            through.enqueue({"x": guess})
+        through.database.close()
+    assert proxy.cuts >= 3
+    assert [guess["x"] for guess in hpo.load_study("s", storage=url).spec.targets.queue] == guesses
+    study.database.close()

@@ -1,11 +1,13 @@
 """First guesses: tried before all else, each once, and nothing of the search is lost for them."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import command_here
+from command_line import ROOT, command_here, environment
 from searches import SPACE, Trainer, searched
 
 import hpo
@@ -292,3 +294,18 @@ def test_wrong_guesses_in_a_file(folder: Path, capsys: pytest.CaptureFixture[str
     said = command_here(capsys, "run", "wrong.toml")
     assert said.code == 2
     assert "wrong.toml: guesses = ['x=1'] should be a list of tables" in said.err
+
+
+def test_guesses_of_two_processes_at_once(any_url: str) -> None:
+    """Each counts, in its own process's order, on both databases."""
+    hpo.create_study("s", space=hpo.Space(x=hpo.Float(0, 100)), storage=any_url, n_trials=1).database.close()
+    program = (
+        "import hpo, sys; study, first = hpo.load_study('s', storage=sys.argv[1]), int(sys.argv[2])\n"
+        "for x in range(first, first + 25): study.enqueue({'x': float(x)})"
+    )
+    line = [sys.executable, "-c", program, any_url]
+    both = [subprocess.Popen([*line, str(first)], cwd=ROOT, env=environment()) for first in (0, 50)]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    queue = [guess["x"] for guess in hpo.load_study("s", storage=any_url).spec.targets.queue]
+    assert [x for x in queue if x < 50] == list(range(25))
+    assert [x for x in queue if x >= 50] == list(range(50, 75))
