@@ -1,4 +1,4 @@
-"""Numbers that trials tell, a row each, kept from one history to the next: only what changed is told again."""
+"""Numbers that trials tell, a row each, kept from one history to the next: told when asked for, and anew if changed."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -37,8 +37,10 @@ class Rows:
         """Return what the trials at these places tell, shape (places, columns); NaN where it tells less."""
         with self._lock:
             table = self._table(history.space)
-            table.renew(history.trials, self._tell)
-            table.widen(columns)
+            table.forget(history.trials)
+            table.fit(SIZE * len(table.pages), columns)
+            for i in places[~table.told[places]]:
+                table.put(int(i), self._tell(history.trials[i], history.space))
             return table.values[places, :columns]
 
     def _table(self, space: "Space") -> "_Table":
@@ -54,36 +56,31 @@ class _Table:
     space: "Space"
     pages: list[Page] = field(default_factory=list)
     values: Array = field(default_factory=lambda: np.full((0, 0), np.nan))
+    told: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
-    def renew(self, trials: "Sequence[Trial]", tell: "Callable[[Trial, Space], Array]") -> None:
-        """Tell anew what changed. Rows beyond `trials` stay: a longer history may be asked about again."""
+    def forget(self, trials: "Sequence[Trial]") -> None:
+        """Forget what changed. Rows beyond `trials` stay: a longer history may be asked about again."""
         now = pages_of(trials)
         for index in list(differing(self.pages, now)):
             if index < len(now):
-                self._renew(index, now[index], tell)
+                old, page = page_at(self.pages, index), now[index]
+                for place in compress(count(index * SIZE), map(is_not, old, page)):
+                    self.told[place] = False
+                self.pages[index : index + 1] = [page + old[len(page) :]]
 
-    def _renew(self, index: int, page: Page, tell: "Callable[[Trial, Space], Array]") -> None:
-        old = page_at(self.pages, index)
-        self.pages[index : index + 1] = [()]  # until all of it is told
-        changed = compress(count(), map(is_not, old, page))
-        for place in (*changed, *range(len(old), len(page))):
-            row = tell(page[place], self.space)
-            i = index * SIZE + place
-            self._fit(i + 1, len(row))
-            self.values[i] = np.nan
-            self.values[i, : len(row)] = row
-        self.pages[index] = page + old[len(page) :]
+    def put(self, place: int, row: Array) -> None:
+        """Enter what a trial tells."""
+        self.fit(place + 1, len(row))
+        self.values[place] = np.nan
+        self.values[place, : len(row)] = row
+        self.told[place] = True
 
-    def widen(self, columns: int) -> None:
-        """Have so many columns at least."""
-        self._fit(SIZE * len(self.pages), columns)
-
-    def _fit(self, rows: int, columns: int) -> None:
-        """Grow by doubling."""
+    def fit(self, rows: int, columns: int) -> None:
+        """Have so many rows and columns at least; grow by doubling."""
         old = self.values.shape
         if rows <= old[0] and columns <= old[1]:
             return
         new = [max(2 * had, needs) if needs > had else had for had, needs in zip(old, (rows, columns), strict=True)]
-        values = np.full(new, np.nan)
-        values[: old[0], : old[1]] = self.values
-        self.values = values
+        values, told = np.full(new, np.nan), np.zeros(new[0], dtype=bool)
+        values[: old[0], : old[1]], told[: old[0]] = self.values, self.told
+        self.values, self.told = values, told
