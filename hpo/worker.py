@@ -27,6 +27,7 @@ _BATCH_MOST: Final = 128, 512  # a claim of so many keeps the database to itself
 _AHEAD: Final = 128  # jobs decided ahead when the objective can train several as a stack
 _POLL: Final = (0.005, 0.1)  # seconds: an idle worker's first and longest pause between two looks
 _CHECK_DEAD: Final = 1.0  # seconds between two looks for leases that have run out, or for dead colleagues
+_LOOKS: Final = 50  # a second for a request to stop, of all workers of a study; each looks once a second at least
 
 
 class WorkerLoop:
@@ -57,6 +58,8 @@ class WorkerLoop:
         self._seconds_per_job: float | None = None
         self._most = _BATCH_MOST[0]
         self._looked = -inf  # for leases that have run out
+        self._next_look = -inf  # for a request to stop
+        self._workers = 1
 
     def run(self) -> None:
         """Work until the study is complete, `timeout` seconds have passed since it was made, or `stopping` is set."""
@@ -77,9 +80,13 @@ class WorkerLoop:
         retire(self._database, [self._worker.id])
 
     def _tick(self) -> None:
-        _, request = self._worklist.look()
-        if request == STOP or self._is_late():
+        if self._is_late():
             self.stopping.set()
+        if monotonic() >= self._next_look:
+            _, request = self._worklist.look()
+            if request == STOP:
+                self.stopping.set()
+            self._next_look = monotonic() + min(1.0, self._workers / _LOOKS)
 
     def _is_late(self) -> bool:
         return self._deadline is not None and monotonic() > self._deadline
@@ -89,6 +96,7 @@ class WorkerLoop:
         while not self.stopping.is_set() and not self._is_late():
             exchange = self._desk.exchange(self._wanted(), dead)
             self._most = _BATCH_MOST[exchange.waited > exchange.took]  # more share what an exchange costs by itself
+            self._workers = exchange.workers or self._workers
             dead = ()
             if exchange.claims:
                 began = perf_counter()
@@ -114,10 +122,16 @@ class WorkerLoop:
         if self._seconds_per_job is not None:
             jobs = max(1, min(self._most, int(_BATCH_SECONDS / max(self._seconds_per_job, 1e-9))))
         stack = self._objective.stack
-        lapsed = monotonic() - self._looked >= _CHECK_DEAD
-        if lapsed:
+        return Wanted(
+            jobs, max(jobs, _AHEAD if stack > 1 else 1), stack, self._objective.key, self._looks(), self.stopping.is_set
+        )
+
+    def _looks(self) -> bool:
+        """Tell whether it is this worker's turn to look for leases that have run out: some worker does every second."""
+        due = monotonic() - self._looked >= min(_CHECK_DEAD * self._workers, self._lease / 3)
+        if due:
             self._looked = monotonic()
-        return Wanted(jobs, max(jobs, _AHEAD if stack > 1 else 1), stack, self._objective.key, lapsed)
+        return due
 
     def _learn(self, seconds: float) -> None:
         """Learn from a batch how long a job takes."""

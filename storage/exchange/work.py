@@ -29,7 +29,7 @@ class Wanted:
 
     `ahead` jobs are decided, if they can be, to choose from: jobs whose params have equal `key` and that train over the
     same epochs go together, at most `stack` of them. `lapsed` jobs, whose leases have run out, are taken over first; to
-    look for them is to look at every job that is being trained.
+    look for them is to look at every job that is being trained. None is handed out if by then it is `over`.
     """
 
     jobs: int = 1
@@ -37,6 +37,7 @@ class Wanted:
     stack: int = 1
     key: Callable[[Params], Hashable] = field(default=lambda _: None)
     lapsed: bool = True
+    over: Callable[[], bool] = field(default=lambda: False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,8 @@ class Worklist:
                 ended = self._write_ends(moment, reports, row.max_epochs, before)
                 decided: Sequence[Planned | Stop] = ()
                 result = self._refusal(row)
+                if wanted.over():
+                    wanted = replace(wanted, jobs=0)
                 if not (result.closed or result.outdated):
                     survey = survey._replace(
                         n_workers=survey.n_workers - taken.n_gone, any_ready=survey.any_ready or lost
