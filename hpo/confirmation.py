@@ -5,19 +5,16 @@ never saw, it is as good as it is. The leaders' trainings of one shape go as sta
 done, so that a confirmation that was cut short goes on where it was.
 """
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pickle import PicklingError
 from statistics import fmean, stdev
-from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
 
-from hpo.errors import SettingError, WorkerError
-from hpo.objectives import Beginning, EpochResult, Objective, failure
-from hpo.orphans import leave_with
+from hpo.errors import SettingError
+from hpo.objectives import Objective
+from hpo.retraining import Task, train_apart, train_here
 from storage.database import Database
 from storage.exchange.confirmations import Repeat, read_repeats, write_repeat
 from storage.questions.queries import TrialRecord, get_trial, list_trials, read_curves
@@ -45,22 +42,16 @@ class Confirmed:
     high: float | None
     values: tuple[float, ...]
     failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A training to be done: so many epochs of a trial's params from a fresh seed."""
-
-    trial: TrialRecord
-    repeat: int
-    seed: int
+    errors: tuple[str, ...] = ()
+    """What those that failed did so with, and which of the repetitions it was."""
 
 
 def confirm(
-    database: Database, study: StudyRecord, objective: Objective, *, top: int, seeds: int, n_jobs: int = 1
+    database: Database, study: StudyRecord, objective: Objective, *, top: int, seeds: int, n_jobs: int | None
 ) -> list[Confirmed]:
     """Train the `top` leaders from `seeds` fresh seeds each, but for what is on record; return `confirmed`.
 
+    They are trained in `n_jobs` processes, which may die or hang as a worker of the search may; None: right here.
     Raises SettingError when the search has no trial with a value, and when a leader is more than its params: an heir.
     """
     chosen = leaders(database, study, top)
@@ -73,13 +64,18 @@ def confirm(
         )
     known = {(repeat.trial, repeat.repeat) for repeat in _current(database, study)}
     tasks = [
-        _Task(trial, repeat, fresh_seed(study.spec.seed, trial.number, repeat))
+        Task(trial, repeat, fresh_seed(study.spec.seed, trial.number, repeat))
         for trial in chosen
         for repeat in range(seeds)
         if (trial.number, repeat) not in known
     ]
-    sign = study.spec.sign
-    for repeats in _trained(objective, _stacks(tasks, objective), sign, n_jobs):
+    spec, stacks = study.spec, _stacks(tasks, objective)
+    trained = (
+        train_here(objective, stacks, spec.sign)
+        if n_jobs is None
+        else train_apart(objective, stacks, spec.sign, n_jobs, timeout=spec.trial_timeout, retries=spec.retries)
+    )
+    for repeats in trained:
         for repeat in repeats:
             write_repeat(database, study, repeat)
     return confirmed(database, study)
@@ -150,16 +146,17 @@ def _as_good(value: float, last: float | None, study: StudyRecord) -> bool:
 
 def _confirmed(number: int, value: float, repeats: Sequence[Repeat]) -> Confirmed:
     values = tuple(repeat.value for repeat in repeats if repeat.value is not None)
-    failed = len(repeats) - len(values)
+    errors = tuple(f"repeat {repeat.repeat}: {repeat.error}" for repeat in repeats if repeat.value is None)
+    failed = len(errors)
     if not values:
-        return Confirmed(number, value, None, None, None, (), failed)
+        return Confirmed(number, value, None, None, None, (), failed, errors)
     mean = _mean(values)
     if len(values) == 1:
-        return Confirmed(number, value, mean, None, None, values, failed)
+        return Confirmed(number, value, mean, None, None, values, failed, errors)
     from scipy.stats import t
 
     half = float(t.ppf(0.5 + LEVEL / 2, len(values) - 1)) * stdev(map(_bounded, values)) / len(values) ** 0.5
-    return Confirmed(number, value, mean, mean - half, mean + half, values, failed)
+    return Confirmed(number, value, mean, mean - half, mean + half, values, failed, errors)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -171,74 +168,12 @@ def _bounded(value: float) -> float:
     return min(max(value, -_HUGE), _HUGE)
 
 
-def _stacks(tasks: Iterable[_Task], objective: Objective) -> list[list[_Task]]:
+def _stacks(tasks: Iterable[Task], objective: Objective) -> list[list[Task]]:
     """Put trainings together that can be one session: of one key, over as many epochs."""
-    groups: dict[Any, list[_Task]] = {}
+    groups: dict[Any, list[Task]] = {}
     for task in tasks:
         key = objective.key(task.trial.params)
         group = ("alone", task.trial.number, task.repeat) if key is None else (key, task.trial.epochs)
         groups.setdefault(group, []).append(task)
     stack = objective.stack
     return [group[start : start + stack] for group in groups.values() for start in range(0, len(group), stack)]
-
-
-def _trained(
-    objective: Objective, stacks: Sequence[Sequence[_Task]], sign: float, n_jobs: int
-) -> Iterator[list[Repeat]]:
-    """Yield what became of each stack, as it is done."""
-    if n_jobs == 1 or len(stacks) == 1:
-        for stack in stacks:
-            yield _train(objective, stack, sign)
-        return
-    from joblib import Parallel, delayed, parallel_config
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    family = {"initializer": leave_with, "initargs": (os.getpid(),)}
-    with parallel_config(backend="loky", inner_max_num_threads=1, **family):
-        work = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        try:
-            yield from work(delayed(_train)(objective, stack, sign) for stack in stacks)
-        except (BrokenProcessPool, PicklingError) as error:
-            raise WorkerError(
-                "a process that trained leaders again has died, or the objective cannot travel to it: memory may be "
-                "short, or compiled code crashed; one worker (n_jobs=1) shows where. What is done is kept"
-            ) from error
-
-
-def _train(objective: Objective, stack: Sequence[_Task], sign: float) -> list[Repeat]:
-    """Train a stack from the beginning for as many epochs as its trials had, on one thread as the search did."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        return _train_stack(objective, stack, sign)
-
-
-def _train_stack(objective: Objective, stack: Sequence[_Task], sign: float) -> list[Repeat]:
-    began = perf_counter()
-    results: list[list[EpochResult]] = [[] for _ in stack]
-    living = list(range(len(stack)))
-    try:
-        session = objective.open([Beginning(task.trial.params, task.seed) for task in stack])
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
-        results = [[failure(error)] for _ in stack]
-        living = []
-    while living:
-        for place, result in reversed(list(enumerate(session.train_epoch()))):
-            mine = results[living[place]]
-            if result.value is not None or result.error is not None:
-                mine.append(result)
-            if result.value is None or len(mine) == stack[living[place]].trial.epochs:
-                session.drop(place)
-                del living[place]
-    seconds = (perf_counter() - began) / len(stack)
-    return [_repeat(task, mine, sign, seconds) for task, mine in zip(stack, results, strict=True)]
-
-
-def _repeat(task: _Task, results: Sequence[EpochResult], sign: float, seconds: float) -> Repeat:
-    values = [result.value for result in results if result.value is not None]
-    error = next((result.error for result in results if result.error is not None), None)
-    key = (task.trial.number, task.repeat, task.seed, len(values))
-    if error is not None or not values:
-        return Repeat(*key, None, None, None, error or "it ended without a value", seconds)
-    best = min(range(len(values)), key=lambda i: sign * values[i])
-    return Repeat(*key, values[best], best + 1, results[best].metrics, None, seconds)

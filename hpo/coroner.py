@@ -43,7 +43,10 @@ class Coroner:
 
     def death_of(self, worker: str) -> Death:
         """Return how a dead worker has ended. Blocks for a moment where that is not known yet."""
-        pid = pid_of(worker)
+        return self.death_in(pid_of(worker), worker)
+
+    def death_in(self, pid: int, worker: str) -> Death:
+        """Return how a process has ended, as the death of `worker`."""
         code, reading = self.processes.exit_code(pid), self._reading(pid)
         if code is None:
             return vanished(worker)

@@ -10,7 +10,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from pickle import PicklingError
 from threading import Event
@@ -42,7 +42,7 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
         super().__init__(**settings)
         self.is_explained = is_explained
         self._closing = Event()
-        self._executors: list[ProcessPoolExecutor] = []
+        self._executors: dict[int, ProcessPoolExecutor] = {}  # by the id of its process
         self._processes: dict[int, BaseProcess] = {}
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
@@ -70,17 +70,26 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
         """Return the result of a future, or raise its error."""
         return out.result()
 
-    def run(self, func: Callable[[], Any]) -> "tuple[Future[Any], int]":
-        """Run `func` in a new process, in which BLAS and OpenMP keep to one thread; return its id as well."""
+    def run(self, func: Callable[[], Any], pid: int | None = None) -> "tuple[Future[Any], int]":
+        """Run `func` in a new process, in which BLAS and OpenMP keep to one thread; return its id as well.
+
+        With `pid` it is run in that process of ours, which is at rest, if it lives still.
+        """
+        if pid is not None:
+            with suppress(BrokenProcessPool):
+                return self._started(self._executors.pop(pid), func)
         threads = dict.fromkeys(self.MAX_NUM_THREADS_VARS, "1")
-        executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE, env=threads)
-        self._executors.append(executor)
-        future = executor.submit(func)
+        return self._started(ProcessPoolExecutor(max_workers=1, timeout=_IDLE, env=threads), func)
+
+    def _started(self, executor: ProcessPoolExecutor, func: Callable[[], Any]) -> "tuple[Future[Any], int]":
+        with _ctrl_c_held_back():
+            future = executor.submit(func)
         started = list(executor._processes.values())  # noqa: SLF001 - nobody else knows how loky's processes end
         if not started:
             raise OSError("it ended at once")
         (process,) = started
         self._processes[process.pid] = process
+        self._executors[process.pid] = executor
         return future, process.pid
 
     def running(self) -> list[int]:
@@ -106,14 +115,14 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
 
     def terminate(self) -> None:
         """Let every process go."""
-        for executor in self._executors:
+        for executor in self._executors.values():
             executor.shutdown(wait=False)
         self._executors.clear()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - joblib's signature
         """End every process at once."""
         self.close()
-        for executor in self._executors:
+        for executor in self._executors.values():
             executor.shutdown(wait=False, kill_workers=True)
         self._executors.clear()
 
@@ -129,8 +138,7 @@ class _Task:
 
     def start(self) -> None:
         try:
-            with _ctrl_c_held_back():
-                inner, pid = self._backend.run(self._func)
+            inner, pid = self._backend.run(self._func)
         except (OSError, RuntimeError) as error:
             self._outer.set_exception(WorkerError(f"no worker process can be started: {error}"))
         else:
@@ -145,12 +153,12 @@ class _Task:
                 self.start()
                 return
         if error is not None:
-            self._outer.set_exception(_explained(error))
+            self._outer.set_exception(explained(error))
         else:
             self._outer.set_result(inner.result())
 
 
-def _explained(error: BaseException) -> BaseException:
+def explained(error: BaseException) -> BaseException:
     """Return what a person can make use of in place of an error of the executor itself; others as they are."""
     if isinstance(error, TerminatedWorkerError):
         found = WorkerError(

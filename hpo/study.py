@@ -216,10 +216,14 @@ class Study(Findings):
 
     # --- winners --------------------------------------------------------------------------------------------------
 
-    def confirm(self, top: int = 5, seeds: int = 10, *, n_jobs: int = 1) -> "list[Confirmed]":
+    def confirm(
+        self, top: int = 5, seeds: int = 10, *, n_jobs: int = 1, backend: Literal["loky"] | None = None
+    ) -> "list[Confirmed]":
         """Train the `top` leaders again from `seeds` fresh seeds each; return all confirmed, the best mean first.
 
-        Each is trained for as many epochs as it was in the search.
+        Each is trained for as many epochs as it was in the search, by `n_jobs` processes; one works right here, in this
+        process, unless `backend` is "loky" or the study has a `trial_timeout`. A training that takes its process with
+        it is tried again as a trial is, and fails alone with the signal or exit code named.
         The best of many noisy values flatters itself; a mean over seeds that the search never saw does not. What has
         been trained before is not trained again. Raises SettingError while no trial has a value, where the objective
         takes no seed, and where a leader began with another trial's weights.
@@ -230,9 +234,9 @@ class Study(Findings):
         if not self.objective.seeded:
             shown = self.spec.objective.get("shown")
             raise SettingError(f"{shown} takes no seed, so another training would be the same: nothing to confirm")
-        return confirm(
-            self._database, self._record, self.objective, top=top, seeds=seeds, n_jobs=checked_workers(n_jobs)
-        )
+        here = checked_workers(n_jobs) == 1 and backend is None and self.spec.trial_timeout is None
+        jobs = None if here else checked_workers(n_jobs)
+        return confirm(self._database, self._record, self.objective, top=top, seeds=seeds, n_jobs=jobs)
 
     # --- ask and tell ---------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -36,15 +36,16 @@ def confirm(
 
     sys.path.append(str(Path.cwd()))  # where an objective MODULE:NAME may live
     limits = Limits.of(jobs=jobs)
-    with opened(name, storage) as study, interruptible(study):
+    with opened(name, storage) as study, interruptible(study, "confirm"):
         with stdout_for_the_outcome():
-            found = study.confirm(top, seeds, n_jobs=limits.jobs)
+            found = study.confirm(top, seeds, n_jobs=limits.jobs, backend="loky")
         if form is Format.TABLE:
             tell_confirmed(found, study)
         else:
             write_rows(list(_COLUMNS), [_row(each) for each in found], form)
 
 
+_ERRORS: Final = 3  # of a trial's trainings, that are told
 _COLUMNS = ("trial", "searched", "mean", "low", "high", "seeds", "failed")
 
 
@@ -62,9 +63,11 @@ def tell_confirmed(found: "Sequence[Confirmed]", study: "Study") -> None:
             f"(in the search {each.value:.6g}; seeds: {len(each.values)}{failed})",
             highlight=False,
         )
+        for error in each.errors[:_ERRORS]:
+            say(f"    {printable(error)}", soft_wrap=True)
 
 
-def confirm_after(study: "Study", jobs: int, *, top: int, seeds: int) -> "list[Confirmed]":
+def confirm_after(study: "Study", jobs: int, backend: str, *, top: int, seeds: int) -> "list[Confirmed]":
     """Confirm the best trials of a search that has just ended, if that can tell anything; a Ctrl-C leaves the rest."""
     from hpo.confirmation import first_heir, leaders
 
@@ -72,7 +75,7 @@ def confirm_after(study: "Study", jobs: int, *, top: int, seeds: int) -> "list[C
     if not chosen or first_heir(chosen) is not None:
         return []
     person().print(f"confirming the best {len(chosen)} with {seeds} fresh seeds each (--no-confirm leaves this out)")
-    return study.confirm(top, seeds, n_jobs=jobs)
+    return study.confirm(top, seeds, n_jobs=jobs, backend="loky" if backend == "loky" else None)
 
 
 def _row(each: "Confirmed") -> list[Any]:

@@ -78,7 +78,7 @@ def search(study: "Study", limits: Limits, form: Format, *, confirm: bool = True
         searched(study, limits)
         if confirm and study.is_complete:
             with stdout_for_the_outcome():
-                confirm_after(study, limits.jobs, top=_LEADERS, seeds=_SEEDS)
+                confirm_after(study, limits.jobs, limits.backend, top=_LEADERS, seeds=_SEEDS)
         found = outcome(study, monotonic() - began)
     if form is Format.TABLE:
         tell(found, study)

@@ -29,13 +29,13 @@ def opened(name: str, storage: str | None) -> Iterator["Study"]:
 
 
 @contextmanager
-def interruptible(study: "Study") -> Iterator[None]:
-    """Within: a Ctrl-C says how to go on with the study, and exits with 130. Its database is closed at the end."""
+def interruptible(study: "Study", command: str = "resume") -> Iterator[None]:
+    """Within: a Ctrl-C says by which command to go on, and exits with 130. The database is closed at the end."""
     try:
         yield
     except KeyboardInterrupt:
         person().print("interrupted; what was measured is saved. Go on with:")
-        person().print(f"  {next_command(study.database, 'resume', study.name)}", soft_wrap=True)
+        person().print(f"  {next_command(study.database, command, study.name)}", soft_wrap=True)
         raise typer.Exit(130) from None
     finally:
         study.database.close()

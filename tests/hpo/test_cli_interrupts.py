@@ -27,6 +27,26 @@ def stuck(params):
     yield params["x"]
 """
 
+SEEDED = """
+import os
+import time
+
+
+class Seeded:
+    def __init__(self, params, seed):
+        self.value = params["x"] + seed % 7
+
+    def train_epoch(self):
+        time.sleep(float(os.environ.get("PAUSE", "0")))
+        return self.value
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+"""
+CONFIRMED = "SELECT count(*) FROM confirmations"
 MEASURED = "SELECT count(*) FROM measurements"
 RUN = ("run", "--space", "space.toml", "--trials", 4, "--seed", 1, "--max-epochs", 12)
 
@@ -103,6 +123,23 @@ def start(folder, objective):
     line = [sys.executable, "-m", "hpo", *map(str, RUN), objective, "--jobs", "2"]
     pipe = subprocess.PIPE
     return subprocess.Popen(line, cwd=folder, env=environment(), stdout=pipe, stderr=pipe, text=True)
+
+
+def test_ctrl_c_while_leaders_are_confirmed(folder):
+    """It ends at once, with 130 and how to go on; what is confirmed stays, and the same command confirms the rest."""
+    (folder / "train.py").write_text(SEEDED)
+    objective = ("train.py:Seeded", "--jobs", 1, "--backend", "threading", "--no-confirm")
+    assert command(*RUN, *objective, cwd=folder).code == 0
+    confirm = ("confirm", "train", "--top", 2, "--seeds", 3, "--jobs", 2)
+    terminal = Terminal(*confirm, cwd=folder, PAUSE="0.2")
+    wait_for_rows(folder / "hpo.db", CONFIRMED, 1)
+    terminal.press_ctrl_c()
+    assert terminal.end() == 130
+    assert "hpo confirm train" in terminal.shown.splitlines()[-1]
+    assert "Traceback" not in terminal.shown
+    assert 1 <= count_rows(folder / "hpo.db", CONFIRMED) < 6
+    assert command(*confirm, cwd=folder).code == 0
+    assert count_rows(folder / "hpo.db", CONFIRMED) == 6
 
 
 def test_a_live_display(folder):

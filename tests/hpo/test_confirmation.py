@@ -1,9 +1,14 @@
 """Leaders trained again from fresh seeds: honest means, on record, the same however the work was divided."""
 
+import json
 import os
+import signal
 import sqlite3
+import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +39,15 @@ class Failing(Noisy):
         if fresh and self.epoch == 1 and (self.seed % 3 == 0 or self.x > 0.75):
             raise FloatingPointError("it diverged")
         return super().train_epoch()
+
+
+class Fragile(hpo.NetworkObjective):
+    """Networks in stacks, whose process leaves when a seed that FRAGILE names is among them."""
+
+    def open(self, beginnings: Any) -> Any:
+        if os.environ.get("FRAGILE") in {str(each.seed) for each in beginnings}:
+            os._exit(9)
+        return super().open(beginnings)
 
 
 def noisy(objective: Any = Noisy, n_trials: int = 12, **settings: Any) -> hpo.Study:
@@ -250,20 +264,64 @@ def test_what_cannot_be_confirmed_says_why() -> None:
             noisy().confirm(top, seeds)
 
 
-def test_a_process_that_dies_is_an_error_that_says_so() -> None:
-    """A training that takes its process along is told with what to do; nothing hangs."""
-    here = os.getpid()
+class Rough(Noisy):
+    """In the process of its confirmation it is ended, or hangs, in the second epoch of the seeds that ROUGH names."""
 
-    class Deadly(Noisy):
-        def train_epoch(self) -> dict[str, float]:
-            if os.getpid() != here:
-                os._exit(1)
-            return super().train_epoch()
+    def train_epoch(self) -> dict[str, float]:
+        misfortune = json.loads(os.environ.get("ROUGH", "{}")).get(str(self.seed))
+        if self.epoch == 1 and misfortune is not None:
+            with Path(os.environ["ATTEMPTS"]).open("a") as file:
+                file.write(f"{self.seed}\n")
+            if misfortune == "hangs":
+                time.sleep(3600)
+            os._exit(7) if misfortune == "leaves" else os.kill(os.getpid(), signal.SIGKILL)
+        return super().train_epoch()
 
-    study = noisy(Deadly)
-    with pytest.raises(hpo.WorkerError, match=r"has died, .*one worker .* shows where"):
-        study.confirm(2, 2, n_jobs=2)
-    assert study.confirm(2, 2)[0].failed == 0
+
+def test_a_training_that_takes_its_process_along_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ended, left or hung, it is tried again as often as a trial is, and told by its repeat; the others are as ever."""
+    expected, study = noisy(Rough), noisy(Rough, retries=1, trial_timeout=3.0)
+    expected.confirm(2, 4)
+    first, second = (trial.number for trial in leaders(study.database, study.record, 2))
+    seed = study.spec.seed
+    bad = {(first, 1): "is killed", (first, 2): "leaves", (second, 0): "hangs"}
+    monkeypatch.setenv("ATTEMPTS", str(tmp_path / "attempts"))
+    monkeypatch.setenv("ROUGH", json.dumps({str(fresh_seed(seed, *key)): what for key, what in bad.items()}))
+    found = {each.trial: each for each in study.confirm(2, 4, n_jobs=2)}
+    assert found[first].errors == (
+        "repeat 1: its worker was ended by SIGKILL (out of memory?), in the last of 2 attempts",
+        "repeat 2: its worker exited with code 7, in the last of 2 attempts",
+    )
+    assert found[second].errors == ("repeat 0: trained longer than its 3 s",)
+    tried = Counter((tmp_path / "attempts").read_text().split())
+    assert [tried[str(fresh_seed(seed, *key))] for key in bad] == [2, 2, 1]
+    assert [row for row in record(study) if row[:2] not in bad] == [
+        row for row in record(expected) if row[:2] not in bad
+    ]
+    monkeypatch.setenv("ROUGH", "{}")
+    again = {each.trial: each for each in study.confirm(2, 5, n_jobs=1)}
+    assert (len(again[first].values), again[first].failed, len(again[second].values)) == (3, 2, 4)
+
+
+def test_a_stack_that_was_lost_is_trained_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a stack whose process died only the guilty one fails, with the rest as if nothing had been."""
+    data = hpo.load_data("iris")
+    studies = []
+    for kind in (hpo.NetworkObjective, Fragile):
+        study = hpo.create_study(objective=kind(data), storage=None, strategy="random", max_epochs=3, seed=1)
+        studies.append(study.optimize(4))
+    expected, study = studies
+    expected.confirm(2, 3)
+    best = leaders(study.database, study.record, 1)[0].number
+    monkeypatch.setenv("FRAGILE", str(fresh_seed(study.spec.seed, best, 1)))
+    study.confirm(2, 3, n_jobs=1, backend="loky")
+    failed = [row for row in record(study) if row[-1] is not None]
+    assert [(row[:2], row[-1]) for row in failed] == [
+        ((best, 1), "its worker exited with code 9, in the last of 3 attempts")
+    ]
+    assert [row for row in record(study) if row[:2] != (best, 1)] == [
+        row for row in record(expected) if row[:2] != (best, 1)
+    ]
 
 
 def test_the_view_tells_what_was_confirmed() -> None:
