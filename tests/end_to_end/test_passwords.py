@@ -1,5 +1,6 @@
 """A database's password is in nobody's command line, in nobody's words, and not in the database."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -50,8 +51,9 @@ def shown_by_ps() -> list[str]:
 def test_a_search_keeps_its_password(place: str, tmp_path: Path) -> None:
     """Worker processes get it through a pipe: while they work `ps` shows it nowhere, afterwards no table holds it."""
     url = f"postgresql://ann:{SECRET}@{place}"
-    with Host(tmp_path / "host", HPO_STORAGE=url, TRAINER_PAUSE="0.05") as host:
-        search = host.hpo(*RUN, "--jobs", 2, "--no-confirm", "--name", "s")
+    with Host(tmp_path / "host", HPO_STORAGE=url) as host:
+        slow = {"TRAINER_PAUSE": "0.3"}  # so long that both come before the end, however busy the machine is
+        search = host.hpo(*RUN, "--jobs", 2, "--no-confirm", "--name", "s", **slow)
         wait_for(lambda: len(Looker(url).holders()) == 2, "two processes at work")
         assert not [line for line in shown_by_ps() if SECRET in line]
         said = [*ended(search)]
@@ -74,12 +76,13 @@ def test_a_password_in_the_command_line(place: str, tmp_path: Path) -> None:
     """Given in --storage, it is hidden as soon as the command runs, with one warning; no process it starts has it."""
     url = f"postgresql://ann:{SECRET}@{place}"
     with Host(tmp_path / "host", TRAINER_PAUSE="0.05") as host:
-        search = host.hpo(*RUN, "--storage", url, "--jobs", 2, "--no-confirm", "--name", "s")
+        search = host.hpo(*RUN, "--trials", 999, "--storage", url, "--jobs", 2, "--no-confirm", "--name", "s")
         assert WARNING in search.stderr.readline()
         look = Looker(url)
         wait_for(lambda: len(look.holders()) == 2, "two processes at work")
         shown = shown_by_ps()
-        said = [*ended(search)]
+        search.send_signal(signal.SIGINT)
+        said = [*ended(search, 130)]
         confirm = host.hpo("confirm", "s", "--storage", url, "--top", 2, "--seeds", 8, "--jobs", 2)
         said.append(confirm.stderr.readline())
         wait_for(lambda: look.count(confirmations) > 0, "a confirmation")
