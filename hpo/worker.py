@@ -55,7 +55,7 @@ class WorkerLoop:
         self._worklist = Worklist(database, study, self._worker, lease)
         self._desk = Desk(self._worklist, self.stopping, lease)
         self._stopwatch = stopwatch or Stopwatch(most=objective.stack)
-        self._seconds_per_job: float | None = None
+        self._seconds = self._jobs = 0.0  # of training, and of jobs in that time: of late
         self._most = _BATCH_MOST[0]
         self._looked = -inf  # for leases that have run out
         self._next_look = -inf  # for a request to stop
@@ -103,7 +103,7 @@ class WorkerLoop:
                 self._desk.lay_out(_group(exchange.claims, self._objective))
                 while runs := self._desk.take_up():
                     self._train(runs)
-                self._learn((perf_counter() - began) / len(exchange.claims))
+                self._learn(perf_counter() - began, len(exchange.claims))
             elif exchange.complete or exchange.closed:
                 return
             elif exchange.outdated:
@@ -118,9 +118,7 @@ class WorkerLoop:
         self._desk = Desk(self._worklist, self.stopping, self._lease)
 
     def _wanted(self) -> Wanted:
-        jobs = 1
-        if self._seconds_per_job is not None:
-            jobs = max(1, min(self._most, int(_BATCH_SECONDS / max(self._seconds_per_job, 1e-9))))
+        jobs = max(1, min(self._most, int(_BATCH_SECONDS * self._jobs / max(self._seconds, 1e-9))))
         stack = self._objective.stack
         return Wanted(
             jobs, max(jobs, _AHEAD if stack > 1 else 1), stack, self._objective.key, self._looks(), self.stopping.is_set
@@ -133,10 +131,10 @@ class WorkerLoop:
             self._looked = monotonic()
         return due
 
-    def _learn(self, seconds: float) -> None:
-        """Learn from a batch how long a job takes."""
-        known = self._seconds_per_job
-        self._seconds_per_job = seconds if known is None else 0.5 * (known + seconds)
+    def _learn(self, seconds: float, jobs: int) -> None:
+        """Learn from a batch how long a job takes: the first of all, which finds nothing ready, soon counts little."""
+        self._seconds = 0.5 * self._seconds + seconds
+        self._jobs = 0.5 * self._jobs + jobs
 
     def _dead(self) -> list[str]:
         """Return this node's dead workers of other launchers; our own launcher buries its own."""

@@ -21,28 +21,42 @@ _Rows = list[dict[str, Any]]
 
 def write_progress(connection: Connection, study: StudyRecord, progress: Sequence[Progress]) -> None:
     """Write what is new of some trials. A trial's row never falls behind what has been measured of it."""
-    _write_new(connection, study, progress)
+    write_measurements(connection, study, progress)
+    _write_checkpoints(connection, study, progress)
     _execute(connection, statements.progress_trial, [_standing(study, item) for item in progress if _is_further(item)])
 
 
-def _write_new(connection: Connection, study: StudyRecord, progress: Sequence[Progress]) -> None:
-    """Write new measurements and checkpoints."""
-    measured: _Rows = []
-    kept: _Rows = []
-    for item in progress:
-        key = {"study_id": study.id, "trial": item.claim.job.trial}
-        measured.extend(
-            key
-            | {"epoch": new.epoch, "value": new.value, "metrics": to_json(new.metrics or None), "seconds": new.seconds}
-            for new in item.new
-        )
-        if item.checkpoint is not None:
-            data = item.checkpoint.data
-            made = {"epoch": item.checkpoint.epoch, "format": FORMAT, "data": data, "sha256": digest(data)}
-            kept.append(key | made)
-    dialect = connection.dialect.name
-    _execute(connection, statements.upsert_measurements[dialect], measured)
-    _execute(connection, statements.upsert_checkpoints[dialect], kept)
+def write_measurements(connection: Connection, study: StudyRecord, progress: Sequence[Progress]) -> None:
+    """Write new measurements. No other writer waits for that, but one who writes the same ones."""
+    rows = [
+        {
+            "study_id": study.id,
+            "trial": item.claim.job.trial,
+            "epoch": new.epoch,
+            "value": new.value,
+            "metrics": to_json(new.metrics or None),
+            "seconds": new.seconds,
+        }
+        for item in progress
+        for new in item.new
+    ]
+    _execute(connection, statements.upsert_measurements[connection.dialect.name], rows)
+
+
+def _write_checkpoints(connection: Connection, study: StudyRecord, progress: Sequence[Progress]) -> None:
+    rows = [
+        {
+            "study_id": study.id,
+            "trial": item.claim.job.trial,
+            "epoch": item.checkpoint.epoch,
+            "format": FORMAT,
+            "data": item.checkpoint.data,
+            "sha256": digest(item.checkpoint.data),
+        }
+        for item in progress
+        if item.checkpoint is not None
+    ]
+    _execute(connection, statements.upsert_checkpoints[connection.dialect.name], rows)
 
 
 def _is_further(item: Progress) -> bool:
@@ -62,53 +76,52 @@ def _standing(study: StudyRecord, item: Progress) -> dict[str, Any]:
     }
 
 
-def write_results(connection: Connection, study: StudyRecord, reports: Sequence[Report], now: float) -> None:
-    """Write where the trials of ended jobs stand, with what is new of them: all that takes no revision."""
-    _write_new(connection, study, [report.progress for report in reports])
+def write_ends(moment: Moment, reports: Sequence[Report]) -> None:
+    """Write the ends of closed jobs, but for their measurements: where their trials stand, and their checkpoints."""
+    connection, study = moment.connection, moment.study
+    _write_checkpoints(connection, study, [report.progress for report in reports])
     further: _Rows = []
     other: _Rows = []
     for report in reports:
-        row = _left(study, report, now)
+        row = _left(moment, report)
         if _is_further(report.progress):
             further.append(row | _standing(study, report.progress))
         else:
             other.append(row)
     _execute(connection, statements.end_trial, further)
     _execute(connection, statements.leave_trial, other)
+    if any(_frees(report) for report in reports):
+        free_checkpoints(connection, study)
 
 
-def close_jobs(moment: Moment, reports: Sequence[Report], now: float, *, held_by: str | None = None) -> bool:
+def close_jobs(moment: Moment, reports: Sequence[Report], *, held_by: str | None = None) -> bool:
     """Close ended jobs, in the study's new revision; tell whether all of them are.
 
     With `held_by`, only those which that worker holds still.
     """
-    if not reports:
-        return True
-    connection, study = moment.connection, moment.study
     rows = [
         {
-            "study": study.id,
+            "study": moment.study.id,
             "job": report.progress.claim.job.number,
             "result": report.outcome,
             "end": len(report.progress.curve),
-            "now": now,
+            "now": moment.now,
             "rev": moment.revision,
         }
         | ({"me": held_by} if held_by else {})
         for report in reports
     ]
-    closed = run(connection, statements.close_mine if held_by else statements.close_job, rows).rowcount
-    if any(_frees(report) for report in reports):
-        free_checkpoints(connection, study)
+    closed = run(moment.connection, statements.close_mine if held_by else statements.close_job, rows).rowcount
     return closed == len(rows)
 
 
-def _left(study: StudyRecord, report: Report, now: float) -> dict[str, Any]:
+def _left(moment: Moment, report: Report) -> dict[str, Any]:
+    study = moment.study
     return {
         "study": study.id,
         "trial": report.progress.claim.job.trial,
         "result": report.outcome,
-        "finished": now if report.outcome.ended else None,
+        "finished": moment.now if report.outcome.ended else None,
         "reason": to_json(told(report.stop_reason, study.spec.sign) if report.stop_reason else None),
         "message": report.error and storable(report.error),
         "trace": report.traceback and storable(report.traceback),

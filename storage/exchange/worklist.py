@@ -30,7 +30,7 @@ from storage.errors import StudyNotFound
 from storage.exchange import statements
 from storage.exchange.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_ready
 from storage.exchange.deaths import Death, innocent, vanished
-from storage.exchange.recording import close_jobs, write_decisions, write_progress, write_results
+from storage.exchange.recording import close_jobs, write_decisions, write_ends, write_measurements, write_progress
 from storage.exchange.sync import Survey, knowledge_of, survey_of, targets_in
 from storage.exchange.takeover import count_attempt, free, take_over
 from storage.exchange.work import Claim, Exchange, Moment, Progress, Report, Wanted
@@ -49,7 +49,7 @@ class _NothingChanged(Exception):  # noqa: N818 - no error: it rolls a transacti
 
 
 class _TooEarly(Exception):  # noqa: N818 - likewise, one that has said what does not hold
-    """Results were written before their turn that may not be: a job is not held any more, or the study has changed."""
+    """Measurements were written before their turn that may not be: a job is not held any more."""
 
 
 class Worklist:
@@ -63,7 +63,6 @@ class Worklist:
         self._known = knowledge_of(study)
         self._mine: set[int] = set()  # jobs that this worker knows it holds
         self._unsure = False  # whether the last transaction may have happened or not
-        self._max_epochs = study.spec.targets.max_epochs  # at the last exchange
         self._writers_meet = database.engine.dialect.name != "sqlite"  # there one at a time writes anything at all
         prepare_all(statements.EVERY[database.engine.dialect.name], database.engine.dialect)
         strategy = study.spec.strategy
@@ -136,7 +135,7 @@ class Worklist:
         try:
             with self._database.write() as connection:
                 row, _, moment = self._begin(connection, len(dead))
-                self._end(moment, take_over(moment, dead, lapsed_but=self.worker.id).ends, moment.now)
+                self._end(moment, take_over(moment, dead, lapsed_but=self.worker.id).ends)
         except BaseException:
             self._known.forget()
             raise
@@ -207,16 +206,17 @@ class Worklist:
         try:
             with self._database.write() as connection:
                 waited = monotonic() - came
-                before = self._write_early(connection, reports) if early and reports else None
+                if early:
+                    self._write_early(connection, reports)
                 came = monotonic()
                 row, survey, moment = self._begin(connection, len(reports) + len(dead))
                 waited += monotonic() - came
                 came = monotonic()
                 gone = [innocent(each) if each == self.worker.id else vanished(each) for each in dead]
                 taken = take_over(moment, gone, lapsed_but=self.worker.id if wanted.lapsed else None)
-                self._end(moment, taken.ends, moment.now)
+                self._end(moment, taken.ends)
                 lost = taken.any or self._give_back_unknown(moment)
-                ended = self._write_ends(moment, reports, row.max_epochs, before)
+                ended = self._write_ends(moment, reports, row.max_epochs, early=early)
                 decided: Sequence[Planned | Stop] = ()
                 result = self._refusal(row)
                 if wanted.over():
@@ -240,34 +240,28 @@ class Worklist:
         self._unsure = False
         return replace(result, waited=waited, took=monotonic() - came)
 
-    def _write_early(self, connection: Connection, reports: Sequence[Report]) -> float:
-        """Write what takes no revision before the study's turn is taken, beside other writers; return the time."""
-        now = self._database.now(connection)
+    def _write_early(self, connection: Connection, reports: Sequence[Report]) -> None:
+        """Write measurements before the study's turn is taken, beside other writers."""
         try:
-            write_results(connection, self._study, [report.as_of(self._max_epochs) for report in reports], now)
+            write_measurements(connection, self._study, [report.progress for report in reports])
         except IntegrityError as error:
             raise _TooEarly from error  # there is no such trial any more
-        return now
 
-    def _write_ends(
-        self, moment: Moment, reports: Sequence[Report], max_epochs: int, before: float | None
-    ) -> Sequence[Report]:
-        """Write the ends of jobs that are held still, the results of which may have been written `before`.
+    def _write_ends(self, moment: Moment, reports: Sequence[Report], max_epochs: int, *, early: bool) -> list[Report]:
+        """Write the ends of jobs that are held still, and return those; measurements may have been written `early`.
 
-        Returns those. Raises _TooEarly when something was written then that is not to be.
+        Raises _TooEarly when one was written then that is not to be.
         """
-        known, self._max_epochs = self._max_epochs, max_epochs
-        if not reports:
-            return []
-        if before is None:
-            held = self._held(moment.connection)
-            ended = [report.as_of(max_epochs) for report in reports if report.progress.claim.job.number in held]
-            self._end(moment, ended, moment.now)
-            return ended
         ended = [report.as_of(max_epochs) for report in reports]
-        if known != max_epochs or not close_jobs(moment, ended, before, held_by=self.worker.id):
-            raise _TooEarly
-        self._enter_ends(ended)
+        if not early:
+            held = self._held(moment.connection) if reports else set()
+            ended = [report for report in ended if report.progress.claim.job.number in held]
+            self._end(moment, ended)
+        elif ended:
+            if not close_jobs(moment, ended, held_by=self.worker.id):
+                raise _TooEarly
+            write_ends(moment, ended)
+            self._enter_ends(ended)
         return ended
 
     def _refusal(self, row: Row[Any]) -> Exchange:
@@ -311,10 +305,11 @@ class Worklist:
         key = {"study": self._study.id, "me": self.worker.id}
         return set(run(connection, statements.held_jobs, key).scalars())
 
-    def _end(self, moment: Moment, ended: Sequence[Report], now: float) -> None:
+    def _end(self, moment: Moment, ended: Sequence[Report]) -> None:
         if ended:
-            write_results(moment.connection, self._study, ended, now)
-            close_jobs(moment, ended, now)
+            write_measurements(moment.connection, self._study, [report.progress for report in ended])
+            close_jobs(moment, ended)
+            write_ends(moment, ended)
             self._enter_ends(ended)
 
     def _enter_ends(self, ended: Sequence[Report]) -> None:
