@@ -16,7 +16,7 @@ def place(kind: str, folder: Path) -> Iterator[NewUrl]:
         return
     from postgres_server import running
 
-    with running(fsync="on", max_connections=200, shared_buffers="256MB") as server:
+    with running(fsync="on", max_connections=200, shared_buffers="256MB", autovacuum_naptime="1min") as server:
         yield server.new_database
 
 

@@ -33,6 +33,8 @@ def _insert(table: sa.Table, columns: str) -> sa.Insert:
 
 _mine = (jobs.c.study_id == _id) & (jobs.c.state == "running") & (jobs.c.worker == _me)
 
+# PostgreSQL: who waits for a row is let in out of turn, and woken in vain; who waits for such a lock, in turn.
+turn = sa.select(sa.func.pg_advisory_xact_lock(0x68706F, _id))
 next_revision = (
     sa.update(studies)
     .where(studies.c.id == _id)
@@ -132,7 +134,9 @@ _closed: dict[str, Any] = {
     "revision": sa.bindparam("rev"),
 }
 close_job = sa.update(jobs).where(_job).values(_closed)
-close_mine = sa.update(jobs).where(_job, jobs.c.state == "running", jobs.c.worker == _me).values(_closed)
+# Said in a way that no plan makes use of: jobs are found by their numbers, not among all that are running.
+_is_mine = sa.case(((jobs.c.state == "running") & (jobs.c.worker == _me), sa.true()), else_=sa.false())
+close_mine = sa.update(jobs).where(_job, _is_mine).values(_closed)
 _left: dict[str, Any] = {
     "state": sa.bindparam("result"),
     "finished_at": sa.bindparam("finished"),
@@ -258,8 +262,8 @@ idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, tria
 
 _KINDS: Final = (sa.Select, sa.Insert, sa.Update, sa.Delete)
 _COMMON: Final = [value for name, value in list(globals().items()) if name[0] != "_" and isinstance(value, _KINDS)]
+_BY_DIALECT: Final = (survey, upsert_measurements, upsert_checkpoints)
 EVERY: Final[dict[str, list[sa.ClauseElement]]] = {
-    dialect: [*_COMMON, survey[dialect], upsert_measurements[dialect], upsert_checkpoints[dialect]]
-    for dialect in ("sqlite", "postgresql")
+    dialect: [*_COMMON, *(statements[dialect] for statements in _BY_DIALECT)] for dialect in ("sqlite", "postgresql")
 }
 """All of them, by dialect."""

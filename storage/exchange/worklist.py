@@ -296,6 +296,8 @@ class Worklist:
             raise _NothingChanged
 
     def _next_revision(self, connection: Connection) -> Row[Any]:
+        if self._writers_meet:
+            run(connection, statements.turn, {"study": self._study.id})
         row = run(connection, statements.next_revision, {"study": self._study.id}).one_or_none()
         if row is None:
             raise self._gone()
