@@ -10,9 +10,11 @@ from storage.codec import decode, digest
 from storage.connection.prepared import from_json, run
 from storage.errors import CheckpointError
 from storage.exchange import statements
+from storage.exchange.recording import write_decisions
+from storage.exchange.sync import Knowledge
 from storage.exchange.work import Claim, Moment, Wanted
 from storage.studies import StudyRecord
-from strategies import Job, Params, trial_seed
+from strategies import Job, Params, Planned, Stop, trial_seed
 
 
 class Work(NamedTuple):
@@ -23,10 +25,35 @@ class Work(NamedTuple):
     suspect: bool = False
 
 
+class Asked(NamedTuple):
+    """What is asked for, among how many workers, and under which lease: `worker` and `lease_until`."""
+
+    wanted: Wanted
+    n_workers: int
+    lease: dict[str, Any]
+
+
 def read_ready(moment: Moment, most: int) -> list[Work]:
     """Return at most `most` jobs that nobody holds, those of the oldest trials."""
     rows = run(moment.connection, statements.ready_jobs, {"study": moment.study.id, "most": most})
     return [Work(Job(*row[:7]), from_json(row.params), suspect=row.attempts > 0) for row in rows]
+
+
+def hand_out(
+    moment: Moment, known: Knowledge, ready: Sequence[Work], decided: Sequence[Planned | Stop], asked: Asked
+) -> list[Claim]:
+    """Choose among ready and newly decided jobs; write down the decisions and what the worker holds now."""
+    plans = {plan.job.number: plan for plan in decided if isinstance(plan, Planned)}
+    new = [Work(plan.job, known.params(plan.job.trial)) for plan in plans.values()]
+    chosen = choose([*ready, *new], asked.wanted, asked.n_workers)
+    write_decisions(moment, decided, claimed={work.job.number for work in chosen}, lease=asked.lease)
+    _mark_claimed(moment, [work for work in chosen if work.job.number not in plans], asked.lease)
+    claims = []
+    for work in chosen:
+        plan = plans.get(work.job.number)
+        fresh = plan is not None and plan.params is not None and plan.parent is None
+        claims.append(_claim_new(moment.study, work) if fresh else _claim_continued(moment, work))
+    return claims
 
 
 def choose(work: Sequence[Work], wanted: Wanted, workers: int) -> list[Work]:
@@ -53,7 +80,7 @@ def choose(work: Sequence[Work], wanted: Wanted, workers: int) -> list[Work]:
     return chosen
 
 
-def mark_claimed(moment: Moment, work: Sequence[Work], lease: dict[str, Any]) -> None:
+def _mark_claimed(moment: Moment, work: Sequence[Work], lease: dict[str, Any]) -> None:
     """Write that ready jobs are now held under `lease`."""
     rows = [
         {
@@ -71,18 +98,18 @@ def mark_claimed(moment: Moment, work: Sequence[Work], lease: dict[str, Any]) ->
         run(moment.connection, statements.run_trial, rows)
 
 
-def claim_new(study: StudyRecord, work: Work) -> Claim:
+def _claim_new(study: StudyRecord, work: Work) -> Claim:
     """Return the claim of a job that begins from scratch."""
     return Claim(work.job, work.params, trial_seed(study.spec.seed, work.job.trial))
 
 
-def claim_continued(moment: Moment, work: Work) -> Claim:
+def _claim_continued(moment: Moment, work: Work) -> Claim:
     """Return the claim of a job with what its trial has reached: its checkpoint, its curve up to there.
 
     Raises CheckpointError when the checkpoint is damaged.
     """
     connection, study = moment.connection, moment.study
-    claim = claim_new(study, work)
+    claim = _claim_new(study, work)
     key = {"study": study.id, "trial": claim.job.trial}
     measured, parent = run(connection, statements.standing, key).one()
     claim = replace(claim, measured=measured, parent=parent)

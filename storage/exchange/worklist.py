@@ -28,12 +28,13 @@ from storage.connection.prepared import prepare_all, run
 from storage.database import Database
 from storage.errors import StudyNotFound
 from storage.exchange import statements
-from storage.exchange.claiming import Work, choose, claim_continued, claim_new, mark_claimed, read_ready
+from storage.exchange.claiming import Asked, hand_out, read_ready
 from storage.exchange.deaths import Death, innocent, vanished
-from storage.exchange.recording import close_jobs, write_decisions, write_ends, write_measurements, write_progress
+from storage.exchange.deciding import decide, enter_prepared
+from storage.exchange.recording import close_jobs, write_ends, write_measurements, write_progress
 from storage.exchange.sync import Survey, knowledge_of, survey_of, targets_in
 from storage.exchange.takeover import count_attempt, free, take_over
-from storage.exchange.work import Claim, Exchange, Moment, Progress, Report, Wanted
+from storage.exchange.work import Exchange, Moment, Progress, Report, Wanted
 from storage.exchange.workers import Worker
 from storage.studies import CLOSED, COMPLETE, StudyRecord
 from strategies import Done, History, Job, Plan, Planned, Stop, Wait
@@ -91,7 +92,7 @@ class Worklist:
             most = spec.parallelism or wanted.jobs
             wanted = replace(wanted, jobs=min(wanted.jobs, most), ahead=min(wanted.ahead, most))
         result = self._transact(reports, wanted, dead)
-        if self._slow and wanted.jobs and not (result.claims or result.closed or result.outdated):
+        if self._slow and wanted.jobs and not (result.claims or result.closed or result.outdated or wanted.over()):
             return self._think(wanted, result)
         return result
 
@@ -166,7 +167,7 @@ class Worklist:
             thoughts += isinstance(plan, Planned)
             enough = over or thoughts >= max(wanted.jobs, wanted.ahead) or (thoughts > 0 and monotonic() > until)
             result = self._transact((), wanted, (), plan, claiming=enough)
-            left = result.complete or result.closed or result.outdated
+            left = result.complete or result.closed or result.outdated or wanted.over()
             if result.claims or left or (over and self._known.revision == known):
                 return result
 
@@ -324,50 +325,13 @@ class Worklist:
         if not wanted.jobs:
             return [], Exchange([], complete=False, workers=survey.n_workers)
         ready = read_ready(moment, max(wanted.jobs, wanted.ahead)) if survey.any_ready else []
-        decided, complete = self._decide(wanted, len(ready), prepared)
+        missing = max(wanted.jobs, wanted.ahead) - len(ready)
+        known = self._known
+        decided, complete = enter_prepared(known, prepared, missing) if self._slow else decide(known, missing)
         taken = wanted if claiming or not decided else replace(wanted, jobs=0)
-        claims = self._claim(moment, ready, decided, taken, survey.n_workers)
-        return decided, Exchange(claims, complete, survey.n_workers)
-
-    def _decide(self, wanted: Wanted, ready: int, prepared: Plan | None) -> tuple[list[Planned | Stop], bool]:
-        """Decide until there is enough to choose from; return the decisions and whether the study is complete."""
-        decided: list[Planned | Stop] = []
-        missing = max(wanted.jobs, wanted.ahead) - ready
-        while missing > 0:
-            plan = self._known.decide() if not self._slow else prepared
-            if plan is None or isinstance(plan, Wait):
-                break
-            if self._slow and not self._known.allows(plan):
-                break  # computed beforehand, and somebody was quicker
-            if isinstance(plan, Done):
-                return decided, not self._known.anything_pending
-            self._known.enter(plan)
-            decided.append(plan)
-            missing -= isinstance(plan, Planned)
-            prepared = None
-        return decided, False
-
-    def _claim(
-        self,
-        moment: Moment,
-        ready: Sequence[Work],
-        decided: Sequence[Planned | Stop],
-        wanted: Wanted,
-        workers_count: int,
-    ) -> list[Claim]:
-        """Choose among ready and newly decided jobs; write down the decisions and what this worker holds now."""
-        plans = {plan.job.number: plan for plan in decided if isinstance(plan, Planned)}
-        new = [Work(plan.job, self._known.params(plan.job.trial)) for plan in plans.values()]
-        chosen = choose([*ready, *new], wanted, workers_count)
         lease = {"worker": self.worker.id, "lease_until": moment.now + self._lease}
-        write_decisions(moment, decided, claimed={work.job.number for work in chosen}, lease=lease)
-        mark_claimed(moment, [work for work in chosen if work.job.number not in plans], lease)
-        claims = []
-        for work in chosen:
-            plan = plans.get(work.job.number)
-            fresh = plan is not None and plan.params is not None and plan.parent is None
-            claims.append(claim_new(self._study, work) if fresh else claim_continued(moment, work))
-        return claims
+        claims = hand_out(moment, known, ready, decided, Asked(taken, survey.n_workers, lease))
+        return decided, Exchange(claims, complete, survey.n_workers)
 
     def _gone(self) -> StudyNotFound:
         name, url = self._study.spec.name, self._database.shown_url

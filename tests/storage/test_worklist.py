@@ -142,6 +142,17 @@ def test_an_exchange_with_nothing_to_say_leaves_no_trace(url):
     assert second.worklist.look()[0] > second.worklist.revision
 
 
+@pytest.mark.parametrize("name", ["random+full", "echo+rungs, slowly"])
+def test_who_is_to_leave_by_then_is_handed_out_nothing(name, url):
+    """What it reports counts; no decision is made for it, and no job left for it that another would have to take over."""
+    hand = Hand(url, new_study(url, SEARCHES[name][0]))
+    claim, leaving = hand.one(), [True]
+    assert hand.exchange([hand.report(claim)], jobs=3, over=lambda: bool(leaving)) == {}
+    assert rows(url, "SELECT number, state FROM jobs") == [(0, "done")]
+    leaving.clear()
+    assert hand.exchange(jobs=3, over=lambda: bool(leaving))
+
+
 def test_a_study_completes_once(url):
     """The exchange that finds nothing left says so in the study; later ones find it so and change nothing."""
     hand = Hand(url, new_study(url, n_trials=2))
