@@ -8,6 +8,7 @@ server, so that it holds up nobody; a broken line is noticed within seconds, not
 """
 
 import getpass
+import logging
 import sqlite3
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from storage.connection.prepared import to_json
 from storage.connection.turns import PATIENCE, take_turn
 from storage.errors import StorageError
+
+# A broken line is told by our own errors: SQLAlchemy's tracebacks of it are for those who set up logging.
+logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
 
 READING: Final = 5.0
 """Seconds that a reader of SQLite waits: only to open a file that somebody else makes, mends or closes."""

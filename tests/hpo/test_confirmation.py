@@ -1,10 +1,7 @@
 """Leaders trained again from fresh seeds: honest means, on record, the same however the work was divided."""
 
 import json
-import os
-import signal
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -14,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from evidence import rows
+from fragile_objectives import Fragile, Unlucky
 from noisy_objective import Noisy
 from scipy import stats
 from searches import SPACE, searched
@@ -39,15 +37,6 @@ class Failing(Noisy):
         if fresh and self.epoch == 1 and (self.seed % 3 == 0 or self.x > 0.75):
             raise FloatingPointError("it diverged")
         return super().train_epoch()
-
-
-class Fragile(hpo.NetworkObjective):
-    """Networks in stacks, whose process leaves when a seed that FRAGILE names is among them."""
-
-    def open(self, beginnings: Any) -> Any:
-        if os.environ.get("FRAGILE") in {str(each.seed) for each in beginnings}:
-            os._exit(9)
-        return super().open(beginnings)
 
 
 def noisy(objective: Any = Noisy, n_trials: int = 12, **settings: Any) -> hpo.Study:
@@ -264,29 +253,15 @@ def test_what_cannot_be_confirmed_says_why() -> None:
             noisy().confirm(top, seeds)
 
 
-class Rough(Noisy):
-    """In the process of its confirmation it is ended, or hangs, in the second epoch of the seeds that ROUGH names."""
-
-    def train_epoch(self) -> dict[str, float]:
-        misfortune = json.loads(os.environ.get("ROUGH", "{}")).get(str(self.seed))
-        if self.epoch == 1 and misfortune is not None:
-            with Path(os.environ["ATTEMPTS"]).open("a") as file:
-                file.write(f"{self.seed}\n")
-            if misfortune == "hangs":
-                time.sleep(3600)
-            os._exit(7) if misfortune == "leaves" else os.kill(os.getpid(), signal.SIGKILL)
-        return super().train_epoch()
-
-
 def test_a_training_that_takes_its_process_along_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ended, left or hung, it is tried again as often as a trial is, and told by its repeat; the others are as ever."""
-    expected, study = noisy(Rough), noisy(Rough, retries=1, trial_timeout=3.0)
+    expected, study = noisy(Unlucky), noisy(Unlucky, retries=1, trial_timeout=3.0)
     expected.confirm(2, 4)
     first, second = (trial.number for trial in leaders(study.database, study.record, 2))
     seed = study.spec.seed
     bad = {(first, 1): "is killed", (first, 2): "leaves", (second, 0): "hangs"}
     monkeypatch.setenv("ATTEMPTS", str(tmp_path / "attempts"))
-    monkeypatch.setenv("ROUGH", json.dumps({str(fresh_seed(seed, *key)): what for key, what in bad.items()}))
+    monkeypatch.setenv("UNLUCKY", json.dumps({str(fresh_seed(seed, *key)): what for key, what in bad.items()}))
     found = {each.trial: each for each in study.confirm(2, 4, n_jobs=2)}
     assert found[first].errors == (
         "repeat 1: its worker was ended by SIGKILL (out of memory?), in the last of 2 attempts",
@@ -298,7 +273,7 @@ def test_a_training_that_takes_its_process_along_fails_alone(tmp_path: Path, mon
     assert [row for row in record(study) if row[:2] not in bad] == [
         row for row in record(expected) if row[:2] not in bad
     ]
-    monkeypatch.setenv("ROUGH", "{}")
+    monkeypatch.setenv("UNLUCKY", "{}")
     again = {each.trial: each for each in study.confirm(2, 5, n_jobs=1)}
     assert (len(again[first].values), again[first].failed, len(again[second].values)) == (3, 2, 4)
 
