@@ -15,7 +15,7 @@ MEASURED = "SELECT count(*) FROM measurements"
 
 
 def test_deadlocks(postgres: Server, search: Search, expected: dict) -> None:
-    """Another session locks trials first and the study then: workers that lose a deadlock try again, unnoticed."""
+    """Another session locks jobs first and the study then: workers that lose a deadlock try again, unnoticed."""
     url = postgres.new_database()
     name = str(make_url(url).database)
     with postgres.admin() as admin:
@@ -29,8 +29,8 @@ def test_deadlocks(postgres: Server, search: Search, expected: dict) -> None:
                 seen = rows(url, MEASURED)[0][0]
                 try:
                     with rival.transaction():
-                        rival.execute("SELECT number FROM trials ORDER BY number DESC FOR UPDATE")
-                        rival.execute("SELECT pg_sleep(0.05)")  # a worker comes, locks the study, and waits for a trial
+                        rival.execute("SELECT number FROM jobs ORDER BY number DESC FOR UPDATE")
+                        rival.execute("SELECT pg_sleep(0.05)")  # a worker comes, locks the study, and waits for a job
                         rival.execute("UPDATE studies SET revision = revision")
                 except psycopg.errors.DeadlockDetected:
                     lost += 1
