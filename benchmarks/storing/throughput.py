@@ -13,7 +13,7 @@ CREWS = {"sqlite": (1, 4, 16), "postgresql": (1, 16, 64)}
 
 def run(folder: Path, databases: list[str], scale: float) -> None:
     """Print trials a second, errors, and the ratios."""
-    seconds = max(3.0, 10 * scale)
+    seconds = max(3.0, 24 * scale)  # a crowd of 64 takes some to get going
     print(f"trials a second, an instant objective, {seconds:.0f} s each, counted while all are at work")
     for kind in databases:
         with place(kind, folder) as new_url:
