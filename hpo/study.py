@@ -30,6 +30,7 @@ from hpo.sources import as_objective
 from hpo.surgery import Wider, checked_reason, checked_trials, extended, let_go_on
 from storage.database import Database
 from storage.interventions.amending import amend
+from storage.interventions.guesses import enqueue
 from storage.interventions.steering import delete, pause, rename, stop_study
 from storage.interventions.surgery import discard_trials, retry_trials, stop_trials
 from storage.questions.queries import overview
@@ -38,7 +39,6 @@ from storage.studies import (
     JobOrder,
     StudyRecord,
     StudySpec,
-    enqueue,
     reload_study,
 )
 from storage.studies import create_study as write_study

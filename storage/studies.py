@@ -1,20 +1,19 @@
-"""Studies: making, finding, bounding and listing them."""
+"""Studies: making, finding and listing them."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from storage.connection.commits import has_happened, mark
 from storage.connection.outages import persistent
 from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound
 from storage.schema.tables import USABLE, studies, trials
 from storage.schema.views import create_view, view_name
-from strategies import Params, Space, Strategy, Targets
+from strategies import Space, Strategy, Targets
 from strategies.spelling import nearest
 
 Direction = Literal["minimize", "maximize"]
@@ -168,32 +167,6 @@ def reload_study(database: Database, record: StudyRecord) -> StudyRecord:
     if row is None:
         raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
     return _record(row)
-
-
-def enqueue(database: Database, record: StudyRecord, guess: Callable[[int], Params]) -> StudyRecord:
-    """Add a point of the study's space to those that are tried before any other; once, also if the line breaks.
-
-    `guess` makes it from its place 0, 1 … in that queue, which is nobody else's.
-    """
-    return _enqueue(database, record, guess, [])
-
-
-@persistent
-def _enqueue(
-    database: Database, record: StudyRecord, guess: Callable[[int], Params], tried: list[tuple[int | None, int, Params]]
-) -> StudyRecord:
-    """Add a point; `tried` has the transaction, the place and the point of each attempt whose answer may be lost."""
-    mine = studies.c.id == record.id
-    raised = sa.update(studies).where(mine).values(revision=studies.c.revision + 1).returning(studies.c.queue)
-    with database.write() as connection:
-        row = connection.execute(raised).one_or_none()  # from here on the row is locked
-        queue = [] if row is None else row.queue or []
-        done = any(queue[place : place + 1] == [point] and has_happened(connection, of) for of, place, point in tried)
-        if row is not None and not done:
-            point = guess(len(queue))
-            tried.append((mark(connection), len(queue), point))
-            connection.execute(sa.update(studies).where(mine).values(queue=[*queue, point]))
-    return reload_study(database, record)
 
 
 @persistent

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from storage.connection.outages import persistent
 from storage.database import Database
-from storage.interventions.trail import Operation, operation
+from storage.interventions.trail import Operation, intervene
 from storage.studies import COMPLETE, OPEN, StudyRecord, reload_study
 
 _TARGETS: Final = ("n_trials", "budget", "tolerance")
@@ -14,7 +13,6 @@ _TARGETS: Final = ("n_trials", "budget", "tolerance")
 _POLICY: Final = ("trial_timeout", "retries")
 
 
-@persistent
 def amend(
     database: Database, study: StudyRecord, settings: Mapping[str, float | None], *, parallelism: int | None = None
 ) -> StudyRecord:
@@ -29,8 +27,7 @@ def amend(
     known |= {name: getattr(study.spec, name) for name in _POLICY}
     first = parallelism is not None and study.spec.parallelism is None
     if first or any(known[name] != new for name, new in settings.items()):
-        with operation(database, study) as change:
-            _change(change, settings, parallelism)
+        intervene(database, study, lambda change: _change(change, settings, parallelism))
     return reload_study(database, study)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from storage.connection.many import insert_many, ready_for_references
 from storage.database import Database
 from storage.errors import StorageError
-from storage.interventions.trail import Operation, operation
+from storage.interventions.trail import Operation, intervene
 from storage.schema.tables import jobs, measurements, trials
 from storage.studies import StudyRecord, load_study
 from strategies import Params, State, trial_seed
@@ -39,21 +39,24 @@ def bring(database: Database, record: StudyRecord, results: Sequence[Result], or
 
     Raises StorageError when a trial of its own has begun: decisions were taken without them.
     """
-    with operation(database, record) as change:
-        first = _first_number(change.connection, record)
-        trial_rows, job_rows, measured = [], [], []
-        for number, result in enumerate(results, first):
-            key = {"study_id": record.id, "revision": change.revision}
-            trial_rows.append(key | _trial(record, number, result, change.now))
-            job_rows.append(key | _job(number, result, origin, change))
-            measured.extend(_measurements(record.id, number, result))
-        insert_many(change.connection, trials, trial_rows)
-        ready_for_references(change.connection, trials)
-        for table, rows in ((jobs, job_rows), (measurements, measured)):
-            insert_many(change.connection, table, rows)
-        change.change({"edition": change.study.edition + 1})  # whoever is at work begins anew, knowing of them
-        change.note("import", {"from": origin, "first_trial": first, "trials": len(results)})
+    intervene(database, record, lambda change: _bring(change, record, results, origin))
     return load_study(database, record.spec.name)
+
+
+def _bring(change: Operation, record: StudyRecord, results: Sequence[Result], origin: str) -> None:
+    first = _first_number(change.connection, record)
+    trial_rows, job_rows, measured = [], [], []
+    for number, result in enumerate(results, first):
+        key = {"study_id": record.id, "revision": change.revision}
+        trial_rows.append(key | _trial(record, number, result, change.now))
+        job_rows.append(key | _job(number, result, origin, change))
+        measured.extend(_measurements(record.id, number, result))
+    insert_many(change.connection, trials, trial_rows)
+    ready_for_references(change.connection, trials)
+    for table, rows in ((jobs, job_rows), (measurements, measured)):
+        insert_many(change.connection, table, rows)
+    change.change({"edition": change.study.edition + 1})  # whoever is at work begins anew, knowing of them
+    change.note("import", {"from": origin, "first_trial": first, "trials": len(results)})
 
 
 def _first_number(connection: Connection, record: StudyRecord) -> int:

@@ -14,13 +14,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from storage.connection.outages import persistent
 from storage.connection.prepared import run
 from storage.database import Database
 from storage.errors import SurgeryError
 from storage.exchange import statements
 from storage.exchange.recording import free_checkpoints
-from storage.interventions.trail import Operation, operation
+from storage.interventions.trail import Operation, intervene
 from storage.schema.tables import checkpoints, jobs, trials
 from storage.studies import COMPLETE, OPEN, STOPPED, StudyRecord
 from strategies import State
@@ -30,7 +29,6 @@ _BATCH: Final = 1000
 _NOT_DONE: Final = sa.text("jobs.state <> 'done'")  # spelled as in the partial index
 
 
-@persistent
 def retry_trials(database: Database, study: StudyRecord, numbers: Sequence[int] | None = None) -> list[int]:
     """Let failed trials (None: all that can be) be trained again; return their numbers.
 
@@ -38,65 +36,20 @@ def retry_trials(database: Database, study: StudyRecord, numbers: Sequence[int] 
     scratch. A complete study is open again. Raises SurgeryError for a trial that has not failed, and for one that
     began with weights that are no longer kept.
     """
-    with operation(database, study) as change:
-        if change.study.state == STOPPED:
-            name = change.study.name
-            more = f"hpo extend {shlex.quote(name)} --trials N"
-            raise SurgeryError(f"the study {name!r} was stopped: let it go on first, with `{more}`")
-        chosen = _failed(change) if numbers is None else _chosen(change, numbers)
-        kept = {row.trial for row in _of(change, chosen, checkpoints.c.study_id, checkpoints.c.trial)}
-        if numbers is None:
-            chosen = [trial for trial in chosen if trial.parent is None or trial.number in kept]
-        for trial in chosen:
-            _check_retry(trial, has_checkpoint=trial.number in kept)
-        last = {job.trial: job for job in sorted(_of(change, chosen, *jobs.c), key=lambda job: job.number)}
-        again = [
-            _job_again(change, last[trial.number], number) for number, trial in enumerate(chosen, change.before_job)
-        ]
-        if again:
-            change.connection.execute(sa.insert(jobs), again)
-        afresh = {"state": State.PAUSED, "attempts": 0, "finished_at": None, "stop_reason": None, "error": None}
-        _update(change, chosen, afresh | {"traceback": None})
-        for trial, job in zip(chosen, again, strict=True):
-            told = {"error": trial.error, "job": job["number"], "from": job["from_epoch"], "until": job["until_epoch"]}
-            change.note("retry", told, trial.number)
-        if again and change.study.state == COMPLETE:
-            change.change({"state": OPEN, "ended_at": None})
-    return [trial.number for trial in chosen]
+    return intervene(database, study, lambda change: _retry(change, numbers))
 
 
-@persistent
 def discard_trials(database: Database, study: StudyRecord, numbers: Sequence[int], reason: str) -> None:
     """Take trials out of the search, whatever their state; `reason` is told with them from now on.
 
     They keep their rows, their curves and their points, and lose their checkpoints. Raises SurgeryError.
     """
-    with operation(database, study) as change:
-        chosen = _chosen(change, numbers)
-        for trial in chosen:
-            if trial.state == State.DISCARDED:
-                raise SurgeryError(f"trial {trial.number} is discarded already: leave it out")
-        _close_jobs(change, chosen, State.DISCARDED)
-        for trial in chosen:
-            why = _why(reason) | {"was": trial.state}
-            finished = trial.finished_at or change.now
-            _update(change, [trial], {"state": State.DISCARDED, "stop_reason": why, "finished_at": finished})
-            change.note("discard", {"was": trial.state, "value": trial.value, "reason": reason}, trial.number)
-        gone = checkpoints.c.trial.in_([trial.number for trial in chosen])
-        change.connection.execute(sa.delete(checkpoints).where(checkpoints.c.study_id == study.id, gone))
+    intervene(database, study, lambda change: _discard(change, numbers, reason))
 
 
-@persistent
 def stop_trials(database: Database, study: StudyRecord, numbers: Sequence[int], reason: str | None = None) -> None:
     """End running and paused trials where they are; the checkpoints of the best stay. Raises SurgeryError."""
-    with operation(database, study) as change:
-        chosen = _chosen(change, numbers)
-        for trial in chosen:
-            if State(trial.state).ended:
-                raise SurgeryError(f"trial {trial.number} has ended already, it is {trial.state}: leave it out")
-        end_trials(change, study, chosen, reason)
-        for trial in chosen:
-            change.note("stop", {"was": trial.state, "epochs": trial.epochs, "reason": reason}, trial.number)
+    intervene(database, study, lambda change: _stop(change, study, numbers, reason))
 
 
 def end_trials(change: Operation, study: StudyRecord, chosen: _Rows, reason: str | None) -> None:
@@ -104,6 +57,56 @@ def end_trials(change: Operation, study: StudyRecord, chosen: _Rows, reason: str
     _close_jobs(change, chosen, State.STOPPED)
     _update(change, chosen, {"state": State.STOPPED, "stop_reason": _why(reason), "finished_at": change.now})
     free_checkpoints(change.connection, study)
+
+
+def _retry(change: Operation, numbers: Sequence[int] | None) -> list[int]:
+    if change.study.state == STOPPED:
+        name = change.study.name
+        more = f"hpo extend {shlex.quote(name)} --trials N"
+        raise SurgeryError(f"the study {name!r} was stopped: let it go on first, with `{more}`")
+    chosen = _failed(change) if numbers is None else _chosen(change, numbers)
+    kept = {row.trial for row in _of(change, chosen, checkpoints.c.study_id, checkpoints.c.trial)}
+    if numbers is None:
+        chosen = [trial for trial in chosen if trial.parent is None or trial.number in kept]
+    for trial in chosen:
+        _check_retry(trial, has_checkpoint=trial.number in kept)
+    last = {job.trial: job for job in sorted(_of(change, chosen, *jobs.c), key=lambda job: job.number)}
+    again = [_job_again(change, last[trial.number], number) for number, trial in enumerate(chosen, change.before_job)]
+    if again:
+        change.connection.execute(sa.insert(jobs), again)
+    afresh = {"state": State.PAUSED, "attempts": 0, "finished_at": None, "stop_reason": None, "error": None}
+    _update(change, chosen, afresh | {"traceback": None})
+    for trial, job in zip(chosen, again, strict=True):
+        told = {"error": trial.error, "job": job["number"], "from": job["from_epoch"], "until": job["until_epoch"]}
+        change.note("retry", told, trial.number)
+    if again and change.study.state == COMPLETE:
+        change.change({"state": OPEN, "ended_at": None})
+    return [trial.number for trial in chosen]
+
+
+def _discard(change: Operation, numbers: Sequence[int], reason: str) -> None:
+    chosen = _chosen(change, numbers)
+    for trial in chosen:
+        if trial.state == State.DISCARDED:
+            raise SurgeryError(f"trial {trial.number} is discarded already: leave it out")
+    _close_jobs(change, chosen, State.DISCARDED)
+    for trial in chosen:
+        why = _why(reason) | {"was": trial.state}
+        finished = trial.finished_at or change.now
+        _update(change, [trial], {"state": State.DISCARDED, "stop_reason": why, "finished_at": finished})
+        change.note("discard", {"was": trial.state, "value": trial.value, "reason": reason}, trial.number)
+    gone = checkpoints.c.trial.in_([trial.number for trial in chosen])
+    change.connection.execute(sa.delete(checkpoints).where(checkpoints.c.study_id == change.study.id, gone))
+
+
+def _stop(change: Operation, study: StudyRecord, numbers: Sequence[int], reason: str | None) -> None:
+    chosen = _chosen(change, numbers)
+    for trial in chosen:
+        if State(trial.state).ended:
+            raise SurgeryError(f"trial {trial.number} has ended already, it is {trial.state}: leave it out")
+    end_trials(change, study, chosen, reason)
+    for trial in chosen:
+        change.note("stop", {"was": trial.state, "epochs": trial.epochs, "reason": reason}, trial.number)
 
 
 def _why(reason: str | None) -> dict[str, Any]:

@@ -3,19 +3,23 @@
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from storage.connection.outages import persistent
 from storage.database import Database
 from storage.errors import StudyNotFound
 from storage.exchange.sync import survey_of
 from storage.schema.tables import interventions, studies
 from storage.studies import StudyRecord, not_found
+
+T = TypeVar("T")
+_Entry = tuple[int, float]
+"""What tells a row of the trail from all others: its id, which a crashed server may give again, and its moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Operation:
     study: Row[Any]
     now: float
     before_job: int
+    entries: list[_Entry] = field(default_factory=list)
+    """What it has entered in the trail."""
 
     @property
     def revision(self) -> int:
@@ -66,22 +72,52 @@ class Operation:
             "by_node": socket.gethostname(),
             "at": self.now,
         }
-        self.connection.execute(sa.insert(interventions).values(row))
+        entered = self.connection.execute(sa.insert(interventions).values(row).returning(interventions.c.id))
+        self.entries.append((entered.scalar_one(), self.now))
 
 
-@contextmanager
-def operation(database: Database, record: StudyRecord, *, alone: bool = False) -> Iterator[Operation]:
-    """Give a transaction that changes a study, in order with all exchanges of its workers; rolled back on an exception.
+def intervene(database: Database, record: StudyRecord, change: Callable[[Operation], T], *, alone: bool = False) -> T:
+    """Let `change` work on a study in one transaction, in order with all exchanges of its workers; return what it does.
 
-    `alone` is for what changes names: nobody else makes or renames a study meanwhile. Raises StudyNotFound.
+    Rolled back on an exception. Repeated while the database is out of reach, and yet done once: where the line broke
+    before the commit was answered, the trail tells whether it has happened. What notes nothing there has to be what
+    may happen twice. `alone` is for what changes names: nobody else makes or renames a study meanwhile. Raises
+    StudyNotFound.
     """
+    return _intervene(database, record, change, alone, [])
+
+
+@persistent
+def _intervene(
+    database: Database,
+    record: StudyRecord,
+    change: Callable[[Operation], T],
+    alone: bool,  # noqa: FBT001 - inner function
+    tried: list[tuple[Sequence[_Entry], T]],
+) -> T:
+    """Do it, unless it has happened: `tried` has the entries and the outcome of each attempt that was not answered."""
     with database.alone() if alone else database.write() as connection:
         taken = sa.update(studies).where(studies.c.id == record.id).values(revision=studies.c.revision + 1)
-        row = connection.execute(taken.returning(*studies.c)).one_or_none()
+        row = connection.execute(taken.returning(*studies.c)).one_or_none()  # who was here before is done now
+        for entries, outcome in tried:
+            if _are_entered(connection, entries):
+                return outcome
         if row is None:
             raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
         survey = survey_of(connection, record.id)
-        yield Operation(connection, row, survey.now, survey.n_jobs)
+        operation = Operation(connection, row, survey.now, survey.n_jobs)
+        outcome = change(operation)
+        tried.append((operation.entries, outcome))
+    return outcome
+
+
+def _are_entered(connection: Connection, entries: Sequence[_Entry]) -> bool:
+    """Tell whether the trail has them; a transaction enters all or none."""
+    if not entries:
+        return False
+    number, at = entries[0]
+    there = sa.select(interventions.c.at).where(interventions.c.id == number)
+    return connection.execute(there).scalar_one_or_none() == at
 
 
 def list_interventions(database: Database, name: str | None = None) -> list[Intervention]:

@@ -10,13 +10,17 @@ _COMMIT = b"COMMIT\x00"
 
 
 class Proxy:
-    """Forwards to `port`, but cuts every `every`th commit's line: before the server hears of it, or before its answer."""
+    """Forwards to `port`, but cuts the line of every `every`th commit (None: of those that are `doomed`).
 
-    def __init__(self, port: int, moment: Literal["before", "after"], every: int) -> None:
+    Before the server hears of the commit, or before its answer.
+    """
+
+    def __init__(self, port: int, moment: Literal["before", "after"], every: int | None) -> None:
         self.cuts = 0
         self._port = port
         self._moment = moment
         self._every = every
+        self.doomed = 0  # how many of the next commits are to be cut
         self._commits = 0
         self._count = threading.Lock()
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -57,7 +61,8 @@ class Proxy:
     def _is_due(self) -> bool:
         with self._count:
             self._commits += 1
-            due = self._commits % self._every == 0
+            due = self.doomed > 0 if self._every is None else self._commits % self._every == 0
+            self.doomed -= self.doomed > 0
             self.cuts += due
         return due
 
@@ -70,7 +75,7 @@ def _cut(*ends: socket.socket) -> None:
 
 
 @contextmanager
-def cutting(port: int, moment: Literal["before", "after"], every: int) -> Iterator[Proxy]:
+def cutting(port: int, moment: Literal["before", "after"], every: int | None = None) -> Iterator[Proxy]:
     """A proxy for as long as the block lasts."""
     proxy = Proxy(port, moment, every)
     try:

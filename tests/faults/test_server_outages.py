@@ -10,6 +10,7 @@ from postgres_server import Server
 from trouble import Command, Search, found, rows
 
 import hpo
+from storage.interventions.steering import delete
 
 MEASURED = "SELECT count(*) FROM measurements"
 
@@ -79,17 +80,34 @@ def test_a_line_that_breaks_at_a_commit(
     assert found(url) == expected
 
 
+INTERVENTIONS: dict[str, Callable[[hpo.Study], object]] = {
+    "enqueue": lambda study: study.enqueue({"x": 0.25}),
+    "amend": lambda study: study.amend(retries=5),
+    "retry": lambda study: study.retry(0),
+    "discard": lambda study: study.discard(1, reason="a fault of the data"),
+    "stop of a trial": lambda study: study.stop(2),
+    "pause": lambda study: study.pause(),
+    "stop": lambda study: study.stop(),
+    "extend": lambda study: study.extend(n_trials=50, space={"x": hpo.Float(0, 2)}),
+    "rename": lambda study: study.rename("another"),
+    "delete": lambda study: delete(study.database, study.record, force=True),
+}
+
+
+@pytest.mark.parametrize("action", INTERVENTIONS)
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_guess_is_enqueued_once(moment: Literal["before", "after"], postgres: Server) -> None:
-    """Whether its commit has happened or not when the line broke, it is in the queue, in its place, and only once."""
+def test_an_intervention_happens_once(moment: Literal["before", "after"], action: str, postgres: Server) -> None:
+    """Whether its commit has happened or not when the line breaks, twice in a row: no error, one entry in the trail."""
     url = postgres.new_database()
-    study = hpo.create_study("s", space=hpo.Space(x=hpo.Float(0, 1)), storage=url, n_trials=1)
-    guesses = [place % 3 / 4 for place in range(12)]  # some are alike: each counts
-    with cutting(postgres.port, moment, every=3) as proxy:
-        through = hpo.load_study("s", storage=url.replace(f":{postgres.port}/", f":{proxy.port}/"))
-        for guess in guesses:
-            through.enqueue({"x": guess})
-        through.database.close()
-    assert proxy.cuts >= 3
-    assert [guess["x"] for guess in hpo.load_study("s", storage=url).spec.targets.queue] == guesses
+    study = hpo.create_study("s", space=hpo.Space(x=hpo.Float(0, 1)), storage=url, n_trials=10, seed=0)
+    study.tell(study.ask(), error="diverged")
+    study.tell(study.ask(), 0.5)
+    study.ask()
     study.database.close()
+    with cutting(postgres.port, moment) as proxy:
+        through = hpo.load_study("s", storage=url.replace(f":{postgres.port}/", f":{proxy.port}/"))
+        proxy.doomed = 2
+        INTERVENTIONS[action](through)
+        assert proxy.cuts == 2
+        through.database.close()
+    assert rows(url, "SELECT action FROM interventions") == [(action.partition(" ")[0],)]

@@ -11,10 +11,11 @@ from storage.database import Database
 from storage.errors import StudyExists, StudyNotFound, SurgeryError
 from storage.exchange.work import Measurement, Progress, Report
 from storage.interventions.amending import amend
+from storage.interventions.guesses import enqueue
 from storage.interventions.steering import delete, extend, pause, rename, reopen, stop_study
 from storage.interventions.surgery import discard_trials, retry_trials, stop_trials
 from storage.interventions.trail import interventions_in, list_interventions
-from storage.studies import StudySpec, create_study, enqueue, list_studies, load_study
+from storage.studies import StudySpec, create_study, list_studies, load_study
 from strategies import (
     STRATEGIES,
     Choice,
