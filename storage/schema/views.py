@@ -95,15 +95,17 @@ _CHOICES: Final = {
                c.value #>> '{{}}' AS choice,
                {_best_with("(t.params -> h.key)::text = c.value::text")} AS trial
         FROM studies s CROSS JOIN LATERAL json_each(s.space) h CROSS JOIN LATERAL
-             json_array_elements(CASE WHEN h.value -> 'values' IS NULL THEN '[]' ELSE h.value -> 'values' END) c
-    """,
+             json_array_elements(h.value -> 'values') c
+        WHERE h.value ->> 'type' = 'choice'
+    """,  # without the condition PostgreSQL expects ten thousand choices, and compiles a program to look for them
 }
 
 
 _BEST_BY_CHOICE: Final = """
-        SELECT b.study AS study, b.hyperparameter AS hyperparameter, b.choice AS choice, t.value AS value,
+        SELECT b.study AS study, b.hyperparameter AS hyperparameter, b.choice AS choice,
+               (SELECT t.value FROM trials t WHERE t.study_id = b.study_id AND t.number = b.trial) AS value,
                b.trial AS trial, b.metric AS metric
-        FROM ({}) b LEFT JOIN trials t ON t.study_id = b.study_id AND t.number = b.trial
+        FROM ({}) b
     """
 
 STABLE_VIEWS: Final = {
