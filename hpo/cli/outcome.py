@@ -20,6 +20,8 @@ _ERRORS: Final = 3
 
 def outcome(study: "Study", seconds: float) -> dict[str, Any]:
     """Return the outcome of a search that took `seconds` this time, in JSON values."""
+    from storage.questions.queries import epochs_saved
+
     seen, spec = study.overview(), study.spec
     return {
         "study": study.name,
@@ -30,7 +32,7 @@ def outcome(study: "Study", seconds: float) -> dict[str, Any]:
         "trials": {state.value: count for state, count in seen.states.items()},
         "failures": failures(study),
         "epochs": seen.epochs,
-        "epochs_saved": _epochs_saved(study),
+        "epochs_saved": epochs_saved(study.database, study.record),
         "seconds": seconds,
         "strategy": spec.strategy.name,
         "seed": spec.seed,
@@ -59,19 +61,6 @@ def failures(study: "Study") -> list[dict[str, Any]]:
     from storage.questions.queries import list_failures
 
     return [asdict(failure) for failure in list_failures(study.database, study.record)]
-
-
-def _epochs_saved(study: "Study") -> int:
-    """Return how many more epochs the stopped trials would have trained, had each gone on as long as the longest.
-
-    What a pause or a failure left untrained is not saved; nor is what an objective that ends by itself never had.
-    """
-    from storage.questions.queries import list_trials
-    from strategies import State
-
-    ended = list_trials(study.database, study.record, states=(State.COMPLETE, State.STOPPED))
-    longest = max((trial.epochs for trial in ended), default=0)
-    return sum(longest - trial.epochs for trial in ended if trial.state is State.STOPPED)
 
 
 def _test_metrics(study: "Study") -> dict[str, float] | None:
