@@ -5,6 +5,7 @@ finish their epochs, checkpoint and leave; a second one ends them at once.
 """
 
 import os
+import pickle
 import signal
 import threading
 import traceback
@@ -213,10 +214,19 @@ def work(given: Launch | Parcel, launcher: str, launcher_pid: int, stopwatches: 
             stopwatch = Stopwatch(stopwatches and stopwatches / str(os.getpid()), most=launch.objective.stack)
             _work(database, load_study(database, launch.study), launch, launcher, launcher_pid, stopwatch=stopwatch)
     except BaseException as error:  # noqa: BLE001 - it is raised again in the launching thread
-        if process_name() != launcher:
-            error.add_note("".join(traceback.format_exception(error)))  # a traceback itself does not travel
-        return error
+        return error if process_name() == launcher else _travelling(error)
     return None
+
+
+def _travelling(error: BaseException) -> BaseException:
+    """Return an error as another process can have it: with its traceback in words; in other words if it must be."""
+    told = "".join(traceback.format_exception(error))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made right here
+    except Exception:  # noqa: BLE001 - whatever it is that cannot travel
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(told)
+    return error
 
 
 def _work(
