@@ -65,8 +65,8 @@ class Follower(ABC):
     def update(self, trials: "Sequence[Trial]") -> None:
         """Make these the trials."""
         now = pages_of(trials)
-        changes = [(old, new) for _, old, new in differences(self._pages, now)]
-        if 2 * len(changes) > len(trials):  # as at first
+        changes = [(old, new) for _, old, new in differences(self._pages, now)] if self._pages else None
+        if changes is None or 2 * len(changes) > len(trials):
             self._begin(trials)
         else:
             self._correct(changes)

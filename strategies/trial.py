@@ -39,7 +39,7 @@ class State(StrEnum):
     @property
     def ended(self) -> bool:
         """No job can follow."""
-        return self not in (State.RUNNING, State.PAUSED)
+        return self is not State.RUNNING and self is not State.PAUSED
 
 
 ELSEWHERE: Final = -1

@@ -4,19 +4,22 @@ import gc
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.connection.prepared import Values, run
 
+_BATCH: Final = 1000
+
 
 def fetch(connection: Connection, statement: sa.ClauseElement, values: Values) -> Iterator[tuple[Any, ...]]:
     """Yield the rows that a statement answers as the driver gives them."""
     with closing(run(connection, statement, values)) as result:
         cursor: Any = result.cursor
-        yield from cursor
+        while rows := cursor.fetchmany(_BATCH):
+            yield from rows
 
 
 def decoded(kept: Sequence[Any]) -> list[Any]:

@@ -35,20 +35,19 @@ _mine = (jobs.c.study_id == _id) & (jobs.c.state == "running") & (jobs.c.worker 
 
 # PostgreSQL: who waits for a row is let in out of turn, and woken in vain; who waits for such a lock, in turn.
 turn = sa.select(sa.func.pg_advisory_xact_lock(0x68706F, _id))
+_of_a_study = (
+    studies.c.revision,
+    studies.c.state,
+    studies.c.n_trials,
+    studies.c.max_epochs,
+    studies.c.budget,
+    studies.c.tolerance,
+    studies.c.queue,
+    studies.c.edition,
+)
+study_now = sa.select(*_of_a_study).where(studies.c.id == _id)
 next_revision = (
-    sa.update(studies)
-    .where(studies.c.id == _id)
-    .values(revision=studies.c.revision + 1)
-    .returning(
-        studies.c.revision,
-        studies.c.state,
-        studies.c.n_trials,
-        studies.c.max_epochs,
-        studies.c.budget,
-        studies.c.tolerance,
-        studies.c.queue,
-        studies.c.edition,
-    )
+    sa.update(studies).where(studies.c.id == _id).values(revision=studies.c.revision + 1).returning(*_of_a_study)
 )
 complete_study = sa.update(studies).where(studies.c.id == _id).values(state="complete", ended_at=sa.bindparam("now"))
 look = sa.select(
@@ -201,8 +200,8 @@ upsert_checkpoints = {
 
 # What a worker reads to know where its study stands.
 
-trials_since = (
-    sa.select(trials.c.number, trials.c.params, trials.c.state, trials.c.bracket, trials.c.parent)
+trials_since = (  # params as text: many are decoded at once
+    sa.select(trials.c.number, sa.cast(trials.c.params, sa.Text), trials.c.state, trials.c.bracket, trials.c.parent)
     .where(trials.c.study_id == _id, trials.c.revision > sa.bindparam("known"))
     .order_by(trials.c.number)
 )
@@ -215,11 +214,16 @@ jobs_since = (
     .where(jobs.c.study_id == _id, jobs.c.revision > sa.bindparam("known"))
     .order_by(jobs.c.number)
 )
-all_curves = (
-    sa.select(measurements.c.trial, measurements.c.value)
-    .where(measurements.c.study_id == _id)
-    .order_by(measurements.c.trial, measurements.c.epoch)
-)
+_its_measurements = sa.select(measurements.c.trial).where(measurements.c.study_id == _id).order_by(measurements.c.trial)
+all_curves: Final[dict[str, sa.Select[Any]]] = {
+    "sqlite": _its_measurements.add_columns(measurements.c.value).order_by(measurements.c.epoch),
+    "postgresql": _its_measurements.add_columns(  # a row for each trial: the bytes of its values, big-endian
+        sa.func.string_agg(
+            sa.func.float8send(measurements.c.value),
+            postgresql.aggregate_order_by(sa.cast("", sa.LargeBinary), measurements.c.epoch),
+        )
+    ).group_by(measurements.c.trial),
+}
 curve_of = (
     sa.select(measurements.c.value)
     .where(measurements.c.study_id == _id, measurements.c.trial == sa.bindparam("trial"))
@@ -262,7 +266,7 @@ idle_trials = sa.select(trials.c.number, trials.c.params, trials.c.bracket, tria
 
 _KINDS: Final = (sa.Select, sa.Insert, sa.Update, sa.Delete)
 _COMMON: Final = [value for name, value in list(globals().items()) if name[0] != "_" and isinstance(value, _KINDS)]
-_BY_DIALECT: Final = (survey, upsert_measurements, upsert_checkpoints)
+_BY_DIALECT: Final = (survey, all_curves, upsert_measurements, upsert_checkpoints)
 EVERY: Final[dict[str, list[sa.ClauseElement]]] = {
     dialect: [*_COMMON, *(statements[dialect] for statements in _BY_DIALECT)] for dialect in ("sqlite", "postgresql")
 }

@@ -6,18 +6,16 @@ and for strategies that do not look back a tally, counted anew. What a worker wr
 
 import time
 from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable
 from operator import neg
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 from sqlalchemy.engine import Connection, Row
 
 from storage.connection.bulk import decoded, fetch, no_garbage_collected
 from storage.connection.prepared import from_json, run
 from storage.exchange import statements
+from storage.exchange.curves import all_curves, curves_of
 from storage.exchange.work import Claim
 from storage.studies import StudyRecord, StudySpec
 from strategies import (
@@ -91,6 +89,11 @@ class Knowledge(ABC):
     def suffices(self, targets: Targets) -> bool:
         """Tell whether decisions towards these targets need no other kind of knowledge."""
 
+    @property
+    @abstractmethod
+    def is_unread(self) -> bool:
+        """Whether the next `catch_up` reads the whole record, which may take long."""
+
     @abstractmethod
     def forget(self) -> None:
         """Start afresh: the next `catch_up` trusts nothing that is known."""
@@ -153,9 +156,14 @@ class LedgerCopy(Knowledge):
     def suffices(self, targets: Targets) -> bool:  # noqa: ARG002 - it holds everything
         return True
 
+    @property
+    def is_unread(self) -> bool:
+        return self.revision < 0
+
     def forget(self) -> None:
         spec = self._spec
         self.revision = -1
+        self._is_new = True
         self._ledger = Ledger(
             spec.strategy,
             spec.space,
@@ -168,7 +176,7 @@ class LedgerCopy(Knowledge):
 
     def _catch_up(self, connection: Connection, revision: int, targets: Targets, survey: Survey) -> None:  # noqa: ARG002 - it counts itself
         self._ledger.targets = targets
-        if self.revision < 0:
+        if self.is_unread:
             with no_garbage_collected():
                 self._read_all(connection)
         elif self.revision != revision:
@@ -182,7 +190,7 @@ class LedgerCopy(Knowledge):
             for *about, outcome, end in fetch(connection, statements.jobs_since, everything)
         ]
         last = {job.trial: job for job in log}
-        curves = _read_curves(connection, self._id, None)
+        curves = all_curves(connection, self._id)
         trials = []
         rows = list(fetch(connection, statements.trials_since, everything))
         for (number, _, state, bracket, parent), params in zip(rows, decoded([row[1] for row in rows]), strict=True):
@@ -205,7 +213,7 @@ class LedgerCopy(Knowledge):
             if number >= ledger.n_trials:
                 ledger.start(number, from_json(params), bracket, parent)
         changed = [(Job(*row[:7]), *row[7:]) for row in fetch(connection, statements.jobs_since, since)]
-        curves = _read_curves(connection, self._id, [job.trial for job, outcome, _ in changed if outcome])
+        curves = curves_of(connection, self._id, [job.trial for job, outcome, _ in changed if outcome])
         for job, outcome, end in changed:
             if job.number >= ledger.n_jobs:
                 ledger.open_job(job)
@@ -220,7 +228,12 @@ class LedgerCopy(Knowledge):
         self._ledger.close_job(claim.job.number, outcome, _lower(self._spec, curve))
 
     def _decide(self) -> Plan:
-        return self._ledger.decide()
+        if not self._is_new:
+            return self._ledger.decide()
+        with no_garbage_collected():  # for once, a strategy looks at every trial, and notes something of each
+            plan = self._ledger.decide()
+        self._is_new = False
+        return plan
 
     @property
     def _standing(self) -> tuple[Any, ...]:
@@ -249,6 +262,10 @@ class TallyCopy(Knowledge):
     def suffices(self, targets: Targets) -> bool:
         return not looks_back(self._spec.strategy, self._spec.space, targets, widened=self._widened)
 
+    @property
+    def is_unread(self) -> bool:
+        return False
+
     def forget(self) -> None:
         spec = self._spec
         self._tally = Tally(spec.strategy, spec.space, spec.seed, spec.targets, sign=int(spec.sign))
@@ -258,7 +275,7 @@ class TallyCopy(Knowledge):
         key = {"study": self._id}
         self._tally.targets = targets
         idle = run(connection, statements.idle_trials, key).all()
-        curves = _read_curves(connection, self._id, [trial.number for trial in idle])
+        curves = curves_of(connection, self._id, [trial.number for trial in idle])
         self._params = {trial.number: from_json(trial.params) for trial in idle}
         self._tally.stand(
             n_trials=survey.n_trials,
@@ -306,22 +323,6 @@ class TallyCopy(Knowledge):
     @property
     def anything_pending(self) -> bool:
         return self._tally.n_pending > 0
-
-
-def _read_curves(connection: Connection, study_id: int, chosen: Sequence[int] | None) -> dict[int, list[float]]:
-    """Return the curves of the chosen trials (None: of all), in the study's direction."""
-    curves: dict[int, list[float]] = defaultdict(list)
-    if chosen is None:
-        rows = fetch(connection, statements.all_curves, {"study": study_id})
-        table = np.fromiter(chain.from_iterable(rows), float).reshape(-1, 2)  # millions of them, in little memory
-        starts = np.flatnonzero(np.diff(table[:, 0], prepend=-1))
-        for part in np.split(table, starts[1:]) if len(table) else ():
-            curves[int(part[0, 0])] = part[:, 1].tolist()
-    for trial in chosen or ():
-        curves[trial] = [
-            value for (value,) in fetch(connection, statements.curve_of, {"study": study_id, "trial": trial})
-        ]
-    return curves
 
 
 def _lower(spec: StudySpec, curve: Iterable[float]) -> tuple[float, ...]:

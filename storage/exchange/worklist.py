@@ -16,6 +16,7 @@ more, and what was claimed when the line broke, so that nobody here knows of it,
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
@@ -133,6 +134,7 @@ class Worklist:
     @persistent
     def bury(self, dead: Sequence[Death]) -> None:
         """Give back what `dead` workers held; a trial that one after another has died of, alone, fails."""
+        self._read_up(deciding=False)
         try:
             with self._database.write() as connection:
                 row, _, moment = self._begin(connection, len(dead))
@@ -203,6 +205,7 @@ class Worklist:
         early: bool,
     ) -> Exchange:
         result = Exchange([], complete=False, workers=0)
+        self._read_up(deciding=wanted.jobs > 0)
         came = monotonic()
         try:
             with self._database.write() as connection:
@@ -240,6 +243,20 @@ class Worklist:
         self._known.revision = row.revision
         self._unsure = False
         return replace(result, waited=waited, took=monotonic() - came)
+
+    def _read_up(self, *, deciding: bool) -> None:
+        """Read a record that may be long before the study's turn is taken: nobody has to wait meanwhile."""
+        if not self._known.is_unread:
+            return
+        with self._database.read() as connection:
+            row = run(connection, statements.study_now, {"study": self._study.id}).one_or_none()
+            if row is None:
+                raise self._gone()
+            survey = survey_of(connection, self._study.id)
+            self._known.catch_up(connection, row.revision, targets_in(row), survey)
+        if deciding and not self._slow:
+            with suppress(Exception):  # what is wrong with it is told in its turn
+                self._known.decide()  # once, a strategy looks at every trial
 
     def _write_early(self, connection: Connection, reports: Sequence[Report]) -> None:
         """Write measurements before the study's turn is taken, beside other writers."""

@@ -142,7 +142,8 @@ class _Seen(Follower):
     def _begin(self, trials: "Iterable[Trial]") -> None:
         self.ages.clear()
         self.waiting.clear()
-        self._correct((None, trial) for trial in trials)
+        for trial in trials:
+            self._count(trial, 1)
 
     def _correct(self, changes: "Iterable[Change]") -> None:
         for pair in changes:
