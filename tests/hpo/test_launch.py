@@ -223,6 +223,28 @@ def test_an_error_of_a_worker_reaches_the_caller(tmp_path: Path, backend: str) -
         study.optimize(10, 2, backend=backend)
 
 
+def test_an_error_that_cannot_travel_is_told(tmp_path: Path) -> None:
+    """One of a worker process that cannot be pickled, or not be made again, comes as one that says the same."""
+    (tmp_path / "odd.py").write_text(
+        "import threading\n"
+        "from storage.exchange.worklist import Worklist\n"
+        "class Odd(Exception):\n"
+        "    def __init__(self, words, lock):\n"
+        "        super().__init__(words)\n"
+        "        self.lock = lock\n"
+        "def exchange(*_, **__):\n"
+        "    raise Odd('out of order', threading.Lock())\n"
+        "def objective(params):\n"
+        "    Worklist.exchange = exchange\n"
+        "    return 1.0\n"
+    )
+    objective = load_objective(f"{tmp_path}/odd.py:objective")
+    study = hpo.create_study(space=SPACE, objective=objective, storage=tmp_path / "hpo.db")
+    with pytest.raises(RuntimeError, match="Odd: out of order") as caught:
+        study.optimize(10, 2)
+    assert "in exchange" in "".join(caught.value.__notes__), "where it happened"
+
+
 # --- processes ----------------------------------------------------------------------------------------------------
 
 

@@ -1,15 +1,20 @@
 """Views for people: one row a trial, typed columns, whatever parameters and studies are called."""
 
 import json
+import random
 import re
 
 import pytest
+import sqlalchemy as sa
 from crew import Hand, new_study
 from evidence import rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_statements import parts
 
+from storage.database import Database
 from storage.exchange.work import Measurement, Progress, Report
+from storage.schema.tables import trials
 from storage.schema.views import parameter_columns, view_name
 from strategies import Choice, Float, Grid, Int, Space, State, Strategy, SuccessiveHalving
 
@@ -218,6 +223,86 @@ def test_the_leaderboard_ranks_in_the_studys_direction(direction, url):
         assert rank == 1 + sum(better(other, value) == other != value for other in counted)
         assert state == outcomes.get(trial, State.COMPLETE)
         assert metric == "value"
+
+
+_KINDS = ("a", "b", 2, "2", 1.5, True, None, "never")
+CHOICES = Space(kind=Choice(*_KINDS), other=Choice("x", "y"), rate=Float(0, 1))
+
+
+def shown_as(choice):
+    """A choice as the view shows it."""
+    return {True: "true", False: "false", None: None}[choice] if choice is None or choice is True else str(choice)
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_best_trial_of_each_choice_is_found(direction, url):
+    """Each choice of each hyperparameter has a row, with the best trial that has it; values of other types differ."""
+    database = Database(url)
+    study = new_study(url, space=CHOICES, n_trials=100, direction=direction)
+    everyone = written(database, study, 60, lambda number: State.FAILED if number % 7 == 0 else State.COMPLETE)
+    new_study(url, space=CHOICES, n_trials=100, name="another")
+    database.close()
+    best = {}
+    for trial in everyone:
+        sign = -1 if direction == "maximize" else 1
+        if trial["state"] != State.FAILED:
+            for name in ("kind", "other"):
+                key = (name, json.dumps(trial["params"][name]))
+                best[key] = min(best.get(key, (float("inf"), None)), (sign * trial["value"], trial["number"]))
+    expected = {
+        (name, shown_as(choice), *((None, None) if found is None else (abs(found[0]), found[1])))
+        for name in ("kind", "other")
+        for choice in CHOICES.parameters[name].values
+        for found in [best.get((name, json.dumps(choice)))]
+    }
+    found = rows(url, "SELECT hyperparameter, choice, value, trial FROM best_by_choice WHERE study = 'crew'")
+    assert len(found) == 10
+    assert set(found) == expected
+
+
+def written(database, study, count, state=lambda _: State.COMPLETE):
+    """Write so many trials that have ended; return their rows."""
+    rng = random.Random(0)
+    found = [
+        {
+            "study_id": study.id, "number": number, "seed": number, "bracket": 0, "rung": 0, "state": state(number),
+            "params": {
+                "kind": rng.choice(CHOICES.parameters["kind"].values[:-1]), "other": rng.choice("xy"), "rate": 0.5
+            },
+            "epochs": 1, "best_epoch": 1, "value": rng.random(), "attempts": 0, "revision": 0,
+            "started_at": 1.0, "finished_at": 2.0, "train_seconds": 1.0,
+        }
+        for number in range(count)
+    ]  # fmt: skip
+    with database.write() as connection:
+        connection.execute(sa.insert(trials), found)
+    return found
+
+
+QUESTIONS = ("leaderboard WHERE study = 'crew'", "best_by_choice WHERE study = 'crew'")
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_rankings_are_answered_from_an_index(question, url):
+    """No trial is looked at that is not shown: the plan reads no table of trials whole, and is not worth compiling."""
+    database = Database(url)
+    written(database, new_study(url, space=CHOICES, n_trials=None), 5000)
+    if database.engine.dialect.name == "sqlite":
+        with database.read() as connection:
+            plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT * FROM {question}")]
+        read = [line for line in plan if re.search(r"\b(t|b|trials)\b", line) and "VIRTUAL" not in line]
+        assert read
+        assert all("USING" in line and "INDEX" in line for line in read), plan
+    else:
+        with database.outside() as connection:
+            connection.exec_driver_sql("ANALYZE")
+        with database.read() as connection:
+            ((plan,),) = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) SELECT * FROM {question}").all()
+        read = [part for part in parts(plan[0]["Plan"]) if part.get("Relation Name") == "trials"]
+        assert read
+        assert all("Index Cond" in part for part in read), read
+        assert plan[0]["Plan"]["Total Cost"] < 100_000, "the server would compile it: jit_above_cost"
+    database.close()
 
 
 def test_curves_and_decisions_can_be_read(url):
