@@ -1,4 +1,7 @@
-"""The trail: who changed a search by hand, when, where, and what. It outlives the studies that it tells of."""
+"""The trail: who changed a search by hand, when, where, and what. It outlives the studies that it tells of.
+
+That a whole study has left or come is told of the database, under the name it had here: it does not travel with it.
+"""
 
 import getpass
 import os
@@ -61,19 +64,9 @@ class Operation:
 
     def note(self, action: str, details: Mapping[str, Any], trial: int | None = None) -> None:
         """Enter in the trail what has been done."""
-        row = {
-            "study": self.study.name,
-            "study_id": self.study.id,
-            "trial": trial,
-            "action": action,
-            "details": dict(details),
-            "before_job": self.before_job,
-            "by_user": _user(),
-            "by_node": socket.gethostname(),
-            "at": self.now,
-        }
-        entered = self.connection.execute(sa.insert(interventions).values(row).returning(interventions.c.id))
-        self.entries.append((entered.scalar_one(), self.now))
+        about = {"study": self.study.name, "study_id": self.study.id, "trial": trial, "before_job": self.before_job}
+        told = about | {"action": action, "details": dict(details), "at": self.now}
+        self.entries.append(_enter(self.connection, told))
 
 
 def intervene(database: Database, record: StudyRecord, change: Callable[[Operation], T], *, alone: bool = False) -> T:
@@ -120,10 +113,15 @@ def _are_entered(connection: Connection, entries: Sequence[_Entry]) -> bool:
     return connection.execute(there).scalar_one_or_none() == at
 
 
+def note_move(connection: Connection, name: str, action: str, details: Mapping[str, Any], now: float) -> None:
+    """Enter in the trail that a whole study has come, or was taken from here."""
+    _enter(connection, {"study": name, "action": action, "details": dict(details), "at": now})
+
+
 def list_interventions(database: Database, name: str | None = None) -> list[Intervention]:
     """Return the trail of all studies, or of the one that has that name or had it, the newest last.
 
-    Of a study that was renamed, all that was done belongs to either name. Raises StudyNotFound for a name that no
+    Of a study that was renamed, all that was done belongs to all its names. Raises StudyNotFound for a name that no
     study has, and that the trail knows nothing of.
     """
     order = (interventions.c.at, interventions.c.id)
@@ -133,7 +131,9 @@ def list_interventions(database: Database, name: str | None = None) -> list[Inte
         now = sa.select(studies.c.id).where(studies.c.name == name)
         once = sa.select(interventions.c.study_id).where(interventions.c.study == name)
         its = interventions.c.study_id.in_(now.union(once))
-        found = _read(connection, sa.select(interventions).where(its).order_by(*order))
+        names = {name, *connection.execute(sa.select(interventions.c.study).where(its)).scalars()}
+        moved = interventions.c.study_id.is_(None) & interventions.c.study.in_(names)
+        found = _read(connection, sa.select(interventions).where(its | moved).order_by(*order))
         if not found and connection.execute(now).one_or_none() is None:
             raise not_found(connection, name, database)
     return found
@@ -151,6 +151,12 @@ def interventions_in(database: Database, record: StudyRecord, *, trial: int | No
 def _read(connection: Connection, query: sa.Select[Any]) -> list[Intervention]:
     fields = Intervention.__dataclass_fields__
     return [Intervention(*(getattr(row, name) for name in fields)) for row in connection.execute(query)]
+
+
+def _enter(connection: Connection, told: Mapping[str, Any]) -> _Entry:
+    row = {**told, "by_user": _user(), "by_node": socket.gethostname()}
+    number = connection.execute(sa.insert(interventions).values(row).returning(interventions.c.id)).scalar_one()
+    return int(number), told["at"]
 
 
 def _user() -> str:

@@ -1,11 +1,18 @@
-"""Studies moved: into a file, out of one, from one database to another. Exact, and whole or not at all."""
+"""Studies moved: into a file, out of one, from one database to another. Exact, and whole or not at all.
 
-from collections.abc import Iterator
+Each is on record in the databases that it is about (`hpo trail`); where a study comes from, if it may be written there.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from storage.database import Database
+from storage.errors import StorageError
+from storage.interventions.trail import note_move
 from storage.studies import StudyRecord, load_study
-from storage.transfer.checking import TABLES, CheckedStudy, Rows
+from storage.transfer.checking import TABLES, CheckedStudy
 from storage.transfer.packing import new_file
 from storage.transfer.reading import study_in
 from storage.transfer.records import Row
@@ -27,6 +34,7 @@ def export_study(database: Database, record: StudyRecord, path: Path, *, checkpo
             kept: list[Row] = []
             file.write_data(_apart(source.rows("checkpoints"), kept))
             file.write("checkpoints", kept)
+    _note_leaving(database, record, "export", {"to": str(path.resolve()), "checkpoints": checkpoints})
 
 
 def import_study(database: Database, path: Path, name: str | None = None) -> StudyRecord:
@@ -40,7 +48,7 @@ def import_study(database: Database, path: Path, name: str | None = None) -> Stu
         for table in TABLES:
             for _ in checked.rows(table):
                 pass
-        return _written(database, file, str(path), name)
+        return _written(database, CheckedStudy(file, str(path), name), "import", {"from": str(path.resolve())})
 
 
 def copy_study(
@@ -50,15 +58,23 @@ def copy_study(
 
     Raises StudyExists when the name is taken there.
     """
+    came = {"from": database.shown_url, "study": record.spec.name}
     with study_in(database, record, checkpoints=checkpoints) as source:
-        return _written(target, source, f"the study {record.spec.name!r}", name)
+        copied = _written(target, CheckedStudy(source, f"the study {record.spec.name!r}", name), "copy", came)
+    _note_leaving(database, record, "copy", {"to": target.shown_url, "study": copied.spec.name})
+    return copied
 
 
-def _written(database: Database, source: Rows, where: str, name: str | None) -> StudyRecord:
-    study = CheckedStudy(source, where, name)
+def _written(database: Database, study: CheckedStudy, action: str, details: Mapping[str, Any]) -> StudyRecord:
     with database.alone() as connection:
         write_study(connection, study, database.shown_url)
+        note_move(connection, study.study["name"], action, details, database.now(connection))
     return load_study(database, study.study["name"])
+
+
+def _note_leaving(database: Database, record: StudyRecord, action: str, details: Mapping[str, Any]) -> None:
+    with suppress(StorageError), database.write() as connection:  # who may only read may take a copy
+        note_move(connection, record.spec.name, action, details, database.now(connection))
 
 
 def _apart(rows: Iterator[Row], kept: list[Row]) -> Iterator[bytes]:

@@ -92,8 +92,8 @@ def test_who_may_create_makes_studies(url):
     assert asked(url, "SELECT count(*) FROM second_trials") == [(6,)]
 
 
-def test_who_may_read_looks(url, capsys):
-    """With the right to read a role can list, show, ask and check; a search is refused, and says why."""
+def test_who_may_read_looks(url, capsys, tmp_path):
+    """With the right to read a role can list, show, ask, check and take copies; a search is refused, and says why."""
     made(url, "crew")
     theirs = run_as(url, "reads", READING)
     for words in (
@@ -102,6 +102,8 @@ def test_who_may_read_looks(url, capsys):
         ("trials", "crew"),
         ("sql", "SELECT * FROM leaderboard"),
         ("db", "check"),
+        ("export", "crew", "--output", tmp_path / "crew.hpo"),
+        ("copy", "crew", "--to", f"sqlite:///{tmp_path / 'copy.db'}"),
     ):
         said = command_here(capsys, *words, "--storage", theirs)
         assert said.code == 0, said

@@ -21,6 +21,8 @@ from storage.connection.many import insert_many
 from storage.database import Database
 from storage.errors import StorageError, StudyExists, StudyFileError, StudyNotFound, Unavailable
 from storage.exchange.confirmations import Repeat, read_repeats, write_repeat
+from storage.interventions.steering import rename
+from storage.interventions.trail import list_interventions
 from storage.schema import tables
 from storage.studies import StudySpec, create_study, list_studies, load_study
 from storage.transfer import copy_study, export_study, import_study
@@ -224,6 +226,29 @@ def test_two_exports_of_a_study_are_the_same_file(any_url, tmp_path):
     import_study(database, tmp_path / "one.hpo")
     export_study(database, load_study(database, "crew"), tmp_path / "three.hpo", checkpoints=True)
     assert (tmp_path / "one.hpo").read_bytes() == (tmp_path / "three.hpo").read_bytes()
+
+
+def test_moves_are_on_record_where_they_happened(any_url, other_url, tmp_path):
+    """Who took a study from where, or brought it: told of either database, under the name there; it does not travel."""
+    database, record = begun(any_url)
+    other = Database(other_url, create=True)
+    path = tmp_path / "study.hpo"
+    export_study(database, record, path)
+    import_study(other, path, "brought")
+    copy_study(other, load_study(other, "brought"), database, "back")
+    told = [(each.study, each.action, dict(each.details)) for each in list_interventions(database)]
+    assert told == [
+        ("crew", "export", {"to": str(path), "checkpoints": False}),
+        ("back", "copy", {"from": other.shown_url, "study": "brought"}),
+    ]
+    assert [(each.study, each.action, dict(each.details)) for each in list_interventions(other, "brought")] == [
+        ("brought", "import", {"from": str(path)}),
+        ("brought", "copy", {"to": database.shown_url, "study": "back"}),
+    ]
+    rename(database, record, "crew-2")
+    assert [each.action for each in list_interventions(database, "crew-2")] == ["export", "rename"]
+    assert [each.action for each in list_interventions(database, "back")] == ["copy"]
+    assert all(each.by_user and each.by_node and each.at for each in list_interventions(database))
 
 
 def test_what_was_running_is_ready_and_nobody_works_on_it(any_url, other_url):
