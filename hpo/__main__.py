@@ -1,14 +1,19 @@
 """The command `hpo`, which is `python -m hpo` as well: its passwords are hidden before anything else is loaded."""
 
+import gc
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from hpo.cli.process_title import hide_passwords
+
+_YOUNG: Final = 50_000
+"""Objects made until garbage is looked for: loading a command makes many, and none of them is garbage."""
 
 
 def main() -> NoReturn:
     """Run the command line of this process and exit with its code."""
     hide_passwords(sys.argv[1:])
+    gc.set_threshold(_YOUNG)
     from hpo.cli.main import main as run
 
     run()

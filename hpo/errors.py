@@ -22,7 +22,8 @@ NetworkError                (a ValueError) settings or arrays that make no netwo
 └── ArchiveError            a saved estimator that is damaged or foreign, or that cannot be saved
 """
 
-from network import ArchiveError, NetworkError
+from typing import TYPE_CHECKING, Any
+
 from storage.errors import (
     CheckpointError,
     StorageError,
@@ -33,6 +34,9 @@ from storage.errors import (
     Unavailable,
 )
 from strategies.errors import Exhausted, HpoError, SpaceError, StrategyError
+
+if TYPE_CHECKING:
+    from network import ArchiveError, NetworkError
 
 
 class SearchFailed(HpoError, RuntimeError):  # noqa: N818 - the name is the condition
@@ -70,3 +74,12 @@ __all__ = [
     "Unavailable",
     "WorkerError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the errors of networks on their first use: most commands need no networks."""
+    if name not in ("ArchiveError", "NetworkError"):
+        raise AttributeError(f"module 'hpo.errors' has no attribute {name!r}")
+    import network
+
+    return getattr(network, name)

@@ -13,7 +13,6 @@ from typing import Final, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from storage.connection.turns import PATIENCE
 from storage.errors import StorageError, Unavailable
@@ -78,6 +77,8 @@ def persistent(transaction: Callable[P, T]) -> Callable[P, T]:
         except Unavailable:
             if _given_up.is_set():
                 raise
+            from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
             again = Retrying(
                 retry=retry_if_exception_type(Unavailable),
                 wait=wait_random_exponential(multiplier=0.05, max=3.0),
