@@ -64,15 +64,15 @@ def _answer(process: subprocess.Popen[str], question: str | None = None) -> floa
 
 
 def _commands(url: str) -> None:
-    """Time what people type, each a process of its own."""
-    base = _timed(lambda: _hpo("--version"))
+    """Time what people type, each a process of its own: the median of five."""
+    base = _median(lambda: _hpo("--version"))
     for words in (
         ("show", "bench"),
         ("best", "bench"),
         ("list",),
         ("trials", "bench", "--best-first", "--limit", "10"),
     ):
-        took = _timed(lambda words=words: _hpo(*words, "--storage", url))
+        took = _median(lambda words=words: _hpo(*words, "--storage", url))
         print(f"  hpo {' '.join(words):24} {took:.2f} s, of which starting a process {base:.2f} s", flush=True)
 
 
@@ -93,6 +93,10 @@ def _frames(ours: str, theirs: str) -> None:
     other = optuna.load_study(study_name="bench", storage=for_optuna(theirs))
     yours = _timed(other.trials_dataframe)
     print(f"  trials_dataframe() {mine:.2f} s, Optuna's {yours:.2f} s: {yours / mine:.0f}x", flush=True)
+
+
+def _median(action: Callable[[], object]) -> float:
+    return sorted(_timed(action) for _ in range(5))[2]
 
 
 def _timed(action: Callable[[], object]) -> float:
