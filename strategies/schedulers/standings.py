@@ -6,7 +6,7 @@ what differs in the next one is corrected; so they are right for any history, an
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,41 +61,52 @@ class Standings:
     def update(self, trials: "Sequence[Trial]") -> None:
         """Make these the trials whose standings are told."""
         now = pages_of(trials)
-        put = amend if self._pages else _append
-        for number, before, after in differences(self._pages, now):
-            self._move(before, after, put)
-            self._rank(number, self._values(before), self._values(after), put)
-            if before and after and after.curve[: before.epochs] != before.curve:
-                self.drawn.clear()  # the same values at the rungs perhaps, but another curve
-        if not self._pages:  # sorting all at once is quicker than one by one
-            for entries in (*self.rankings, *self.waiting):
-                entries.sort()
+        if self._pages:
+            self._correct(now)
+        else:
+            self._begin(now)
         self._pages = now
 
-    def _move(self, before: "Trial | None", after: "Trial | None", put: "Amendment") -> None:
-        """Correct where a trial may be acted upon."""
-        for trial, change in ((before, -1), (after, 1)):
-            if trial is None or trial.state.ended:
-                continue
-            rung = self.rung(trial)
-            if trial.state is State.RUNNING:
-                self.running += change
-            elif trial.epochs < self.levels[rung]:
-                put(self.interrupted, trial.number, change)
-            else:
-                put(self.waiting[rung], (trial.curve[self.levels[rung] - 1], trial.number), change)
+    def _begin(self, pages: "Sequence[Page]") -> None:
+        """Take in all trials: sorting them at once is quicker than one by one."""
+        for trial in chain.from_iterable(pages):
+            self._place(trial, 1, _append)
+            for entries, value in zip(self.rankings, self._values(trial), strict=False):
+                if value is not None:
+                    entries.append((value, trial.number))
+        for entries in (*self.rankings, *self.waiting):
+            entries.sort()
 
-    def _rank(
-        self, number: int, old: "Sequence[float | None]", new: "Sequence[float | None]", put: "Amendment"
-    ) -> None:
+    def _correct(self, pages: "Sequence[Page]") -> None:
+        """Put trials in the place of what they were."""
+        for number, before, after in differences(self._pages, pages):
+            self._place(before, -1, amend)
+            self._place(after, 1, amend)
+            self._rank(number, self._values(before), self._values(after))
+            if before and after and after.curve[: before.epochs] != before.curve:
+                self.drawn.clear()  # the same values at the rungs perhaps, but another curve
+
+    def _place(self, trial: "Trial | None", change: int, put: "Amendment") -> None:
+        """Put a trial among those that may be acted upon (1), or take it out (-1)."""
+        if trial is None or trial.state.ended:
+            return
+        rung = self.rung(trial)
+        if trial.state is State.RUNNING:
+            self.running += change
+        elif trial.epochs < self.levels[rung]:
+            put(self.interrupted, trial.number, change)
+        else:
+            put(self.waiting[rung], (trial.curve[self.levels[rung] - 1], trial.number), change)
+
+    def _rank(self, number: int, old: "Sequence[float | None]", new: "Sequence[float | None]") -> None:
         """Correct the rankings where trial `number` has another value than before."""
         for rung, (was, now) in enumerate(zip_longest(old, new)):
             if was == now:
                 continue
             if was is not None:
-                put(self.rankings[rung], (was, number), -1)
+                amend(self.rankings[rung], (was, number), -1)
             if now is not None:
-                put(self.rankings[rung], (now, number), 1)
+                amend(self.rankings[rung], (now, number), 1)
 
     def _values(self, trial: "Trial | None") -> list[float | None]:
         """Return by rung the value with which the trial arrived there; None where it has not."""
