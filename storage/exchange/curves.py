@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from struct import unpack
 
-import numpy as np
 from sqlalchemy.engine import Connection
 
-from storage.connection.bulk import fetch
+from storage.connection.bulk import answer, fetch
 from storage.exchange import statements
 
 Curves = Mapping[int, Sequence[float]]
@@ -27,13 +26,14 @@ def curves_of(connection: Connection, study_id: int, trials: Iterable[int]) -> C
 def all_curves(connection: Connection, study_id: int) -> Curves:
     """Return the curves of all trials of a study: millions of values, for which a row each is slow."""
     curves: defaultdict[int, Sequence[float]] = defaultdict(tuple)
-    rows = fetch(connection, statements.all_curves[connection.dialect.name], {"study": study_id})
+    key, statement = {"study": study_id}, statements.all_curves[connection.dialect.name]
     if connection.dialect.name == "postgresql":
-        curves.update((trial, unpack(f">{len(packed) // 8}d", packed)) for trial, packed in rows)
+        curves.update(
+            (trial, unpack(f">{len(packed) // 8}d", packed)) for trial, packed in fetch(connection, statement, key)
+        )
         return curves
-    table = np.fromiter(chain.from_iterable(rows), float).reshape(-1, 2)  # in little memory
-    starts = np.flatnonzero(np.diff(table[:, 0], prepend=-1))
-    values, ends = table[:, 1].tolist(), [*starts[1:].tolist(), len(table)]
-    for trial, start, end in zip(table[starts, 0].astype(int).tolist(), starts.tolist(), ends, strict=False):
-        curves[trial] = values[start:end]
+    lengths = list(fetch(connection, statements.curve_lengths, key))
+    with answer(connection, statement, key) as rows:
+        values = chain.from_iterable(rows)
+        curves.update((trial, tuple(islice(values, length))) for trial, length in lengths)
     return curves

@@ -214,15 +214,29 @@ jobs_since = (
     .where(jobs.c.study_id == _id, jobs.c.revision > sa.bindparam("known"))
     .order_by(jobs.c.number)
 )
-_its_measurements = sa.select(measurements.c.trial).where(measurements.c.study_id == _id).order_by(measurements.c.trial)
+_its_measurements = measurements.c.study_id == _id
+curve_lengths = (
+    sa.select(measurements.c.trial, sa.func.count())
+    .where(_its_measurements)
+    .group_by(measurements.c.trial)
+    .order_by(measurements.c.trial)
+)
 all_curves: Final[dict[str, sa.Select[Any]]] = {
-    "sqlite": _its_measurements.add_columns(measurements.c.value).order_by(measurements.c.epoch),
-    "postgresql": _its_measurements.add_columns(  # a row for each trial: the bytes of its values, big-endian
-        sa.func.string_agg(
-            sa.func.float8send(measurements.c.value),
-            postgresql.aggregate_order_by(sa.cast("", sa.LargeBinary), measurements.c.epoch),
+    "sqlite": (  # the values of one curve after the other
+        sa.select(measurements.c.value).where(_its_measurements).order_by(measurements.c.trial, measurements.c.epoch)
+    ),
+    "postgresql": (  # a row for each trial, with the bytes of its values, big-endian
+        sa.select(
+            measurements.c.trial,
+            sa.func.string_agg(
+                sa.func.float8send(measurements.c.value),
+                postgresql.aggregate_order_by(sa.cast("", sa.LargeBinary), measurements.c.epoch),
+            ),
         )
-    ).group_by(measurements.c.trial),
+        .where(_its_measurements)
+        .group_by(measurements.c.trial)
+        .order_by(measurements.c.trial)
+    ),
 }
 curve_of = (
     sa.select(measurements.c.value)
