@@ -123,15 +123,18 @@ class Database:
     def upgrade(self) -> str:
         """Bring the schema up to this program's, all of it or nothing; return the version that it had before.
 
+        The views over all studies are made anew in any case: one may be missing, or an earlier state of this version's.
         Raises StorageError while workers are at work, and when no release of this program has made that version.
         """
         from alembic.util import CommandError
 
-        from storage.schema.migrations import upgrade
+        from storage.schema.migrations import make_views, upgrade
 
         with self.alone() as connection:
             before = str(_schema_of(connection)[0])
-            if before != tables.SCHEMA:
+            if before == tables.SCHEMA:
+                make_views(connection)
+            else:
                 refuse_while_at_work(connection, self.now(connection), self.shown_url)
                 try:
                     upgrade(connection)

@@ -32,7 +32,9 @@ def upgrade(*, storage: Storage = None) -> None:
     database = Database(storage_url(storage or "default"), older=True)
     try:
         before = database.upgrade()
-        done = f"upgraded from schema {before} to {SCHEMA}" if before != SCHEMA else f"nothing to do: schema {SCHEMA}"
+        done = f"upgraded from schema {before} to {SCHEMA}"
+        if before == SCHEMA:
+            done = f"nothing to upgrade: schema {SCHEMA}; the views over all studies were made anew"
         person().print(f"{database.shown_url}: {done}", soft_wrap=True)
     finally:
         database.close()

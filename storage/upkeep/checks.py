@@ -87,7 +87,8 @@ def _views(connection: Connection, _now: float) -> Iterator[Fault]:
         except DBAPIError as error:
             reason = str(error.orig).strip().splitlines()[0]
             whose = f"the view of study {own[view]!r}" if view in own else "a view of the program"
-            yield Fault(view, f"{whose} does not answer: {reason}", "no data is lost: the tables hold it all")
+            mended = "" if view in own else ", and `hpo db upgrade` makes the view anew"
+            yield Fault(view, f"{whose} does not answer: {reason}", f"no data is lost: the tables hold it all{mended}")
 
 
 def _trial_numbers(connection: Connection, _now: float) -> Iterator[Fault]:

@@ -305,7 +305,7 @@ def test_a_worker_of_an_older_version_notices(at_work):
 
 
 def test_the_command(old, capsys, monkeypatch):
-    """`hpo db upgrade` upgrades the database that --storage or HPO_STORAGE names, and says so; again, that there is nothing to do."""
+    """`hpo db upgrade` upgrades the database that --storage or HPO_STORAGE names, and says so; again, that there is nothing to upgrade."""
     url, version = old
     monkeypatch.setenv("HPO_STORAGE", url)
     refused = command_here(capsys, "show", "crew")
@@ -316,8 +316,21 @@ def test_the_command(old, capsys, monkeypatch):
     assert f"upgraded from schema {version} to {SCHEMA}" in said.err
     again = command_here(capsys, "db", "upgrade")
     assert again.code == 0
-    assert "nothing to do" in again.err
+    assert "nothing to upgrade" in again.err
     assert command_here(capsys, "show", "crew").code == 0
+
+
+def test_a_view_that_is_gone_is_made_anew(any_url, capsys):
+    """`hpo db check` tells of it, and of the command that makes it; nothing else of the database changes."""
+    searched(any_url)
+    before = content(any_url)
+    change(any_url, "DROP VIEW best_by_choice")
+    told = command_here(capsys, "db", "check", "--storage", any_url, "--format", "json")
+    assert told.code == 1
+    assert "`hpo db upgrade` makes the view anew" in told.out
+    assert command_here(capsys, "db", "upgrade", "--storage", any_url).code == 0
+    assert command_here(capsys, "db", "check", "--storage", any_url).code == 0
+    assert content(any_url) == before
 
 
 @pytest.mark.parametrize(

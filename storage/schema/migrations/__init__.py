@@ -16,8 +16,7 @@ _one_at_a_time: Final = threading.Lock()  # Alembic keeps what it works on in it
 def upgrade(connection: Connection) -> None:
     """Bring the schema behind `connection` to the newest version, within its transaction.
 
-    The views are made anew: they hold no data and belong to the program, not to a version of the tables. Each study
-    counts as another edition: whoever still works by the older version reads it anew, and finds out.
+    Each study counts as another edition: whoever still works by the older version reads it anew, and finds out.
     """
     from alembic import command
     from alembic.config import Config
@@ -28,6 +27,11 @@ def upgrade(connection: Connection) -> None:
     with _one_at_a_time:
         command.upgrade(config, "head")
     connection.execute(sa.update(studies).values(edition=studies.c.edition + 1))
+    make_views(connection)
+
+
+def make_views(connection: Connection) -> None:
+    """Make the views over all studies anew: they hold no data, and belong to the program, not to a version."""
     for name, body in STABLE_VIEWS[connection.dialect.name].items():
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {body}")
