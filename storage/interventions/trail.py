@@ -77,31 +77,25 @@ def intervene(database: Database, record: StudyRecord, change: Callable[[Operati
     may happen twice. `alone` is for what changes names: nobody else makes or renames a study meanwhile. Raises
     StudyNotFound.
     """
-    return _intervene(database, record, change, alone, [])
+    tried: list[tuple[Sequence[_Entry], T]] = []  # the entries and the outcome of each attempt that was not answered
 
+    @persistent
+    def attempt() -> T:
+        with database.alone() if alone else database.write() as connection:
+            taken = sa.update(studies).where(studies.c.id == record.id).values(revision=studies.c.revision + 1)
+            row = connection.execute(taken.returning(*studies.c)).one_or_none()  # who was here before is done now
+            for entries, outcome in tried:
+                if _are_entered(connection, entries):
+                    return outcome
+            if row is None:
+                raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
+            survey = survey_of(connection, record.id)
+            operation = Operation(connection, row, survey.now, survey.n_jobs)
+            outcome = change(operation)
+            tried.append((operation.entries, outcome))
+        return outcome
 
-@persistent
-def _intervene(
-    database: Database,
-    record: StudyRecord,
-    change: Callable[[Operation], T],
-    alone: bool,  # noqa: FBT001 - inner function
-    tried: list[tuple[Sequence[_Entry], T]],
-) -> T:
-    """Do it, unless it has happened: `tried` has the entries and the outcome of each attempt that was not answered."""
-    with database.alone() if alone else database.write() as connection:
-        taken = sa.update(studies).where(studies.c.id == record.id).values(revision=studies.c.revision + 1)
-        row = connection.execute(taken.returning(*studies.c)).one_or_none()  # who was here before is done now
-        for entries, outcome in tried:
-            if _are_entered(connection, entries):
-                return outcome
-        if row is None:
-            raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
-        survey = survey_of(connection, record.id)
-        operation = Operation(connection, row, survey.now, survey.n_jobs)
-        outcome = change(operation)
-        tried.append((operation.entries, outcome))
-    return outcome
+    return attempt()
 
 
 def _are_entered(connection: Connection, entries: Sequence[_Entry]) -> bool:
