@@ -121,9 +121,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     if connection.get_execution_options().get("hpo_write"):
-        folder = Path(connection.engine.url.database or "").parent
         driver.execute("PRAGMA busy_timeout=0")  # turns are taken as in `turns`
-        take_turn(folder, lambda: driver.execute("BEGIN IMMEDIATE"))
+        take_turn(Path(connection.engine.url.database or ""), lambda: driver.execute("BEGIN IMMEDIATE"))
     else:
         driver.execute(f"PRAGMA busy_timeout={READING * 1000:.0f}")
         driver.execute("BEGIN")

@@ -19,20 +19,17 @@ class Log:
     """The log of one database file, as one process looks after it."""
 
     def __init__(self, path: Path) -> None:
-        self._folder = path.absolute().parent
-        self._file = self._folder / f"{path.name}-wal"
+        self._path = path.absolute()
+        self._file = self._path.with_name(f"{path.name}-wal")
         self._bound = _LONG
 
     def switch_on(self, connection: Connection) -> None:
         """Make it the way in which the database is written; the file remembers."""
         driver: Any = connection.connection.dbapi_connection
         driver.execute("PRAGMA busy_timeout=0")
-        if self._is_new():  # counts for an empty file only (see `shrinking`), and takes a lock on any
-            take_turn(self._folder, lambda: driver.execute("PRAGMA auto_vacuum=INCREMENTAL"))
-        take_turn(self._folder, lambda: driver.execute("PRAGMA journal_mode=WAL"))
-
-    def _is_new(self) -> bool:
-        return not self._file.with_name(self._file.name.removesuffix("-wal")).stat().st_size
+        if not self._path.stat().st_size:  # counts for an empty file only (see `shrinking`), and takes a lock on any
+            take_turn(self._path, lambda: driver.execute("PRAGMA auto_vacuum=INCREMENTAL"))
+        take_turn(self._path, lambda: driver.execute("PRAGMA journal_mode=WAL"))
 
     def shorten(self, connection: Connection) -> None:
         """After a commit: empty the log if it has become long, unless somebody still reads from it."""

@@ -1,7 +1,5 @@
 """Turns at an SQLite file: every writer's write counts, everybody gets in, and nobody dead or asleep holds up the rest."""
 
-import fcntl
-import os
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from storage.connection.turns import take_turn
+from storage.connection.waiting import queue_of
 from storage.database import Database
 
 ROOT = Path(__file__).parents[2]
@@ -95,21 +94,15 @@ def occupied(path):
         connection.execute("ROLLBACK")
 
 
-def wait_for_next(path):
-    """Wait until some process is next: it holds the lock on the database's folder."""
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        deadline = time.monotonic() + LIMIT
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+def wait_for_queue(path, length):
+    """Wait until so many wait for their turn, as one sees it who comes after them."""
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        with queue_of(path) as queue:
+            if queue.before() == length:
                 return
-            fcntl.flock(handle, fcntl.LOCK_UN)
-            time.sleep(0.002)
-        raise TimeoutError("nobody is next")
-    finally:
-        os.close(handle)
+        time.sleep(0.002)
+    raise TimeoutError(f"no queue of {length}")
 
 
 def start_writer(path):
@@ -126,7 +119,7 @@ def start_writer(path):
                     turned_away.set()
                     raise
 
-            take_turn(path.parent, begin)
+            take_turn(path, begin)
             connection.execute(ADD)
             connection.execute("COMMIT")
 
@@ -172,6 +165,49 @@ def test_no_thread_is_starved(path):
     assert count(path) == 6 * 40
 
 
+LOGGING = """
+import sys
+from storage.database import Database
+database = Database(sys.argv[1])
+print("ready", flush=True)
+name = sys.stdin.readline()
+with database.write() as connection:
+    connection.exec_driver_sql("INSERT INTO counter VALUES (?)", (name.strip(),))
+"""
+
+
+def test_first_come_first_served(path):
+    """Whatever the system does with processes that wait: they write in the order in which they came."""
+    crowd = 12
+    with processes(crowd, LOGGING, f"sqlite:///{path}") as crew:
+        for process in crew:
+            ready(process)
+        with occupied(path):
+            for length, process in enumerate(crew):
+                process.stdin.write(f"{length}\n")
+                process.stdin.flush()
+                wait_for_queue(path, length + 1)
+        assert [process.wait(LIMIT) for process in crew] == [0] * crowd
+    with closing(sqlite3.connect(path)) as connection:
+        written = [name for (name,) in connection.execute("SELECT n FROM counter ORDER BY rowid")]
+    assert written == [0, *map(str, range(crowd))]
+
+
+def test_queues_of_two_databases_are_apart(path, tmp_path):
+    """Who waits for one database does not keep others from another one in the same folder."""
+    with occupied(path):
+        waiting = start_writer(path)
+        wait_for_queue(path, 1)
+        other = tmp_path / "other.db"
+        with closing(sqlite3.connect(other, isolation_level=None, timeout=0)) as connection:
+            began = []
+            with queue_of(other) as queue:
+                assert queue.before() == 0
+            take_turn(other, lambda: began.append(connection.execute("BEGIN IMMEDIATE")))
+        assert len(began) == 1
+    assert got_in(waiting)
+
+
 def test_who_is_killed_while_writing_leaves_nothing_behind(path):
     """SIGKILL in the middle of a transaction: it never was, and the next writer gets in at once."""
     with processes(1, HOLDING, f"sqlite:///{path}") as (holder,):
@@ -189,7 +225,7 @@ def test_who_is_next_and_gone_is_passed(sign, path):
         ready(first)
         with occupied(path):
             go(first)
-            wait_for_next(path)
+            wait_for_queue(path, 1)
             first.send_signal(sign)
             writer = start_writer(path)
         assert got_in(writer)
