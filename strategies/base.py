@@ -109,6 +109,8 @@ class Searcher(ABC):
     """One sentence for people who choose."""
     adaptive: ClassVar[bool] = False
     """Whether proposals depend on results. If not, they follow from the trial's number alone."""
+    numpy_only: ClassVar[bool] = False
+    """Whether an adaptive one computes without SciPy. If so, a worker that starts does not load SciPy for it."""
     slow: ClassVar[bool] = False
     """Whether a proposal takes longer than a database transaction should; it is then computed outside of one."""
 
@@ -138,6 +140,8 @@ class Scheduler(ABC):
     summary: ClassVar[str]
     adaptive: ClassVar[bool] = False
     """Whether the outcome depends on which results are known when. A scheduler that waits for whole rungs is not."""
+    numpy_only: ClassVar[bool] = False
+    """As for a searcher."""
     looks_back: ClassVar[bool] = True
     """Whether decisions look at trials other than the paused ones. If not, and if nothing else of the strategy is
     adaptive, `history.trials` can only be counted, and `history.open` holds the paused ones alone."""
@@ -168,6 +172,8 @@ class Stopper(ABC):
     summary: ClassVar[str]
     adaptive: ClassVar[bool] = False
     """Whether verdicts depend on other trials."""
+    numpy_only: ClassVar[bool] = False
+    """As for a searcher."""
 
     @abstractmethod
     def verdict(self, trial: "Trial", history: "History") -> Stop | None:

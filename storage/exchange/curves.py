@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, islice
+from itertools import accumulate, chain
 from struct import unpack
 
 from sqlalchemy.engine import Connection
@@ -34,6 +34,7 @@ def all_curves(connection: Connection, study_id: int) -> Curves:
         return curves
     lengths = list(fetch(connection, statements.curve_lengths, key))
     with answer(connection, statement, key) as rows:
-        values = chain.from_iterable(rows)
-        curves.update((trial, tuple(islice(values, length))) for trial, length in lengths)
+        values = tuple(chain.from_iterable(rows))
+    ends = accumulate(length for _, length in lengths)
+    curves.update((trial, values[end - length : end]) for (trial, length), end in zip(lengths, ends, strict=True))
     return curves

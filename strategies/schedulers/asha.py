@@ -32,6 +32,7 @@ class ASHA(Scheduler):
 
     summary: ClassVar[str] = "Successive halving that never waits: made for many workers."
     adaptive: ClassVar[bool] = True
+    numpy_only: ClassVar[bool] = True
     resumes: ClassVar[bool] = True
 
     eta: int = 3

@@ -43,6 +43,7 @@ class BudgetedBandit(Scheduler):
 
     summary: ClassVar[str] = "Gives kinds of model their first trial each, and the following to those that may yet win."
     adaptive: ClassVar[bool] = True
+    numpy_only: ClassVar[bool] = True
 
     parameter: str | None = None
     slack: float = 1.0

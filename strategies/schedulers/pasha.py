@@ -39,6 +39,7 @@ class PASHA(Scheduler):
 
     summary: ClassVar[str] = "ASHA that trains longer only while it changes the ranking."
     adaptive: ClassVar[bool] = True
+    numpy_only: ClassVar[bool] = True
     resumes: ClassVar[bool] = True
 
     eta: int = 3

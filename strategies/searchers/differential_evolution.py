@@ -41,6 +41,7 @@ class DifferentialEvolution(Searcher):
         "Evolves a small population by differences of its members; for hundreds of trials and more."
     )
     adaptive: ClassVar[bool] = True
+    numpy_only: ClassVar[bool] = True
 
     population: int = 10
     factor: float = 0.5

@@ -27,6 +27,7 @@ class Median(Stopper):
 
     summary: ClassVar[str] = "Stops a trial whose best value is worse than what half of the others had on average."
     adaptive: ClassVar[bool] = True
+    numpy_only: ClassVar[bool] = True
 
     min_epochs: int = 1
     min_trials: int = 5

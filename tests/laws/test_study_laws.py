@@ -96,19 +96,37 @@ def logs():
     return found
 
 
-def test_another_process_decides_alike():
-    """Whatever hashes are there: the order of sets and the addresses of objects count for nothing."""
-    command = [sys.executable, "-c", "import json, test_study_laws; print(json.dumps(test_study_laws.logs()))"]
+def said_by_another_process(program):
+    """What a process prints that runs this, with other hashes."""
     here = Path(__file__).parent
     path = os.pathsep.join([str(here), str(here.parents[1])])
-    ran = subprocess.run(
-        command,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(ran.stdout) == logs()
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"}
+    return subprocess.check_output([sys.executable, "-c", program], env=environment, text=True)
+
+
+def test_another_process_decides_alike():
+    """Whatever hashes are there: the order of sets and the addresses of objects count for nothing."""
+    said = said_by_another_process("import json, test_study_laws; print(json.dumps(test_study_laws.logs()))")
+    assert json.loads(said) == logs()
+
+
+LEAN = [name for name in NAMES if name in STRATEGIES and STRATEGIES[name].adaptive and STRATEGIES[name].numpy_only]
+SEARCHING = """
+import sys
+from strategies import Choice, Float, Int, Space, Targets, parse_strategy
+from studies import Study
+
+space = Space(rate=Float(1e-4, 1, log=True), hidden=Int(4, 64), kind=Choice("a", "b"))
+for name in {names}:
+    assert Study(parse_strategy(name), space, lambda i, e: (i * 7 % 11) / 8 + 1 / e, Targets(9, 40), 2).run()
+    print(name, *(module for module in sys.modules if module.startswith("scipy.")))
+"""
+
+
+def test_who_needs_numpy_only_loads_no_scipy():
+    """Workers limit SciPy's threads before they begin, unless their strategy says that it never loads SciPy: then it does not."""
+    assert "asha" in LEAN
+    assert said_by_another_process(SEARCHING.format(names=LEAN)).split() == LEAN
 
 
 @law()
