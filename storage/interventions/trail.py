@@ -6,9 +6,9 @@ That a whole study has left or come is told of the database, under the name it h
 import getpass
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -21,7 +21,7 @@ from storage.schema.tables import interventions, studies
 from storage.studies import StudyRecord, not_found
 
 T = TypeVar("T")
-_Entry = tuple[int, float]
+Entry = tuple[int, float]
 """What tells a row of the trail from all others: its id, which a crashed server may give again, and its moment."""
 
 
@@ -50,7 +50,7 @@ class Operation:
     study: Row[Any]
     now: float
     before_job: int
-    entries: list[_Entry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     """What it has entered in the trail."""
 
     @property
@@ -69,47 +69,59 @@ class Operation:
         self.entries.append(_enter(self.connection, told))
 
 
+class Attempts(Generic[T]):
+    """The attempts at one change, each entered in the trail within its transaction, and what each would have made.
+
+    Where the line broke before a commit was answered, the trail tells whether it has happened. Whoever asks holds the
+    lock that the attempts held: only then none of them is still on its way.
+    """
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Entry, T]] = []
+
+    def made(self, entry: Entry, outcome: T) -> None:
+        """Remember an attempt that is about to be committed."""
+        self._made.append((entry, outcome))
+
+    def happened(self, connection: Connection) -> Iterator[T]:
+        """Yield the outcome of the one that has happened, if any has."""
+        for (number, at), outcome in self._made:
+            there = sa.select(interventions.c.at).where(interventions.c.id == number)
+            if connection.execute(there).scalar_one_or_none() == at:
+                yield outcome
+
+
 def intervene(database: Database, record: StudyRecord, change: Callable[[Operation], T], *, alone: bool = False) -> T:
     """Let `change` work on a study in one transaction, in order with all exchanges of its workers; return what it does.
 
-    Rolled back on an exception. Repeated while the database is out of reach, and yet done once: where the line broke
-    before the commit was answered, the trail tells whether it has happened. What notes nothing there has to be what
-    may happen twice. `alone` is for what changes names: nobody else makes or renames a study meanwhile. Raises
-    StudyNotFound.
+    Rolled back on an exception. Repeated while the database is out of reach, and yet done once. What notes nothing in
+    the trail has to be what may happen twice. `alone` is for what changes names: nobody else makes or renames a study
+    meanwhile. Raises StudyNotFound.
     """
-    tried: list[tuple[Sequence[_Entry], T]] = []  # the entries and the outcome of each attempt that was not answered
+    attempts: Attempts[T] = Attempts()
 
     @persistent
     def attempt() -> T:
         with database.alone() if alone else database.write() as connection:
             taken = sa.update(studies).where(studies.c.id == record.id).values(revision=studies.c.revision + 1)
             row = connection.execute(taken.returning(*studies.c)).one_or_none()  # who was here before is done now
-            for entries, outcome in tried:
-                if _are_entered(connection, entries):
-                    return outcome
+            for outcome in attempts.happened(connection):
+                return outcome
             if row is None:
                 raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
             survey = survey_of(connection, record.id)
             operation = Operation(connection, row, survey.now, survey.n_jobs)
             outcome = change(operation)
-            tried.append((operation.entries, outcome))
+            if operation.entries:
+                attempts.made(operation.entries[0], outcome)
         return outcome
 
     return attempt()
 
 
-def _are_entered(connection: Connection, entries: Sequence[_Entry]) -> bool:
-    """Tell whether the trail has them; a transaction enters all or none."""
-    if not entries:
-        return False
-    number, at = entries[0]
-    there = sa.select(interventions.c.at).where(interventions.c.id == number)
-    return connection.execute(there).scalar_one_or_none() == at
-
-
-def note_move(connection: Connection, name: str, action: str, details: Mapping[str, Any], now: float) -> None:
+def note_move(connection: Connection, name: str, action: str, details: Mapping[str, Any], now: float) -> Entry:
     """Enter in the trail that a whole study has come, or was taken from here."""
-    _enter(connection, {"study": name, "action": action, "details": dict(details), "at": now})
+    return _enter(connection, {"study": name, "action": action, "details": dict(details), "at": now})
 
 
 def list_interventions(database: Database, name: str | None = None) -> list[Intervention]:
@@ -147,7 +159,7 @@ def _read(connection: Connection, query: sa.Select[Any]) -> list[Intervention]:
     return [Intervention(*(getattr(row, name) for name in fields)) for row in connection.execute(query)]
 
 
-def _enter(connection: Connection, told: Mapping[str, Any]) -> _Entry:
+def _enter(connection: Connection, told: Mapping[str, Any]) -> Entry:
     row = {**told, "by_user": _user(), "by_node": socket.gethostname()}
     number = connection.execute(sa.insert(interventions).values(row).returning(interventions.c.id)).scalar_one()
     return int(number), told["at"]

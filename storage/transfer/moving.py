@@ -3,14 +3,15 @@
 Each is on record in the databases that it is about (`hpo trail`); where a study comes from, if it may be written there.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from storage.connection.outages import persistent
 from storage.database import Database
 from storage.errors import StorageError
-from storage.interventions.trail import note_move
+from storage.interventions.trail import Attempts, note_move
 from storage.studies import StudyRecord, load_study
 from storage.transfer.checking import TABLES, CheckedStudy
 from storage.transfer.packing import new_file
@@ -48,7 +49,8 @@ def import_study(database: Database, path: Path, name: str | None = None) -> Stu
         for table in TABLES:
             for _ in checked.rows(table):
                 pass
-        return _written(database, CheckedStudy(file, str(path), name), "import", {"from": str(path.resolve())})
+        came = {"from": str(path.resolve())}
+        return _written(database, lambda: nullcontext(CheckedStudy(file, str(path), name)), "import", came)
 
 
 def copy_study(
@@ -59,17 +61,37 @@ def copy_study(
     Raises StudyExists when the name is taken there.
     """
     came = {"from": database.shown_url, "study": record.spec.name}
-    with study_in(database, record, checkpoints=checkpoints) as source:
-        copied = _written(target, CheckedStudy(source, f"the study {record.spec.name!r}", name), "copy", came)
+
+    @contextmanager
+    def checked() -> Iterator[CheckedStudy]:
+        with study_in(database, record, checkpoints=checkpoints) as source:
+            yield CheckedStudy(source, f"the study {record.spec.name!r}", name)
+
+    copied = _written(target, checked, "copy", came)
     _note_leaving(database, record, "copy", {"to": target.shown_url, "study": copied.spec.name})
     return copied
 
 
-def _written(database: Database, study: CheckedStudy, action: str, details: Mapping[str, Any]) -> StudyRecord:
-    with database.alone() as connection:
-        write_study(connection, study, database.shown_url)
-        note_move(connection, study.study["name"], action, details, database.now(connection))
-    return load_study(database, study.study["name"])
+def _written(
+    database: Database,
+    opened: Callable[[], AbstractContextManager[CheckedStudy]],
+    action: str,
+    details: Mapping[str, Any],
+) -> StudyRecord:
+    """Write the study that `opened` gives, once and once only; it is opened again if the database was out of reach."""
+    attempts: Attempts[str] = Attempts()
+
+    @persistent
+    def attempt() -> str:
+        with opened() as study, database.alone() as connection:
+            for written in attempts.happened(connection):
+                return written
+            name: str = study.study["name"]
+            write_study(connection, study, database.shown_url)
+            attempts.made(note_move(connection, name, action, details, database.now(connection)), name)
+        return name
+
+    return load_study(database, attempt())
 
 
 def _note_leaving(database: Database, record: StudyRecord, action: str, details: Mapping[str, Any]) -> None:

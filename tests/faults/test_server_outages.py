@@ -1,6 +1,8 @@
 """A PostgreSQL server that stops, starts again, cuts lines, or stays away, while three workers search."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -10,8 +12,13 @@ from postgres_server import Server
 from trouble import Command, Search, found, rows
 
 import hpo
+from storage.database import Database
 from storage.interventions.steering import delete
+from storage.studies import load_study
+from storage.transfer import copy_study, import_study
 
+Moment = Literal["before", "after"]
+SPACE = hpo.Space(x=hpo.Float(0, 1))
 MEASURED = "SELECT count(*) FROM measurements"
 
 
@@ -66,9 +73,7 @@ def test_a_server_that_stays_away_ends_the_search(
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_line_that_breaks_at_a_commit(
-    moment: Literal["before", "after"], postgres: Server, search: Search, expected: dict
-) -> None:
+def test_a_line_that_breaks_at_a_commit(moment: Moment, postgres: Server, search: Search, expected: dict) -> None:
     """Whether a commit has happened or not when the line broke: nothing is doubled, and no job stays with nobody."""
     url = postgres.new_database()
     with cutting(postgres.port, moment, every=4) as proxy:
@@ -94,20 +99,57 @@ INTERVENTIONS: dict[str, Callable[[hpo.Study], object]] = {
 }
 
 
+@contextmanager
+def cut_twice(postgres: Server, url: str, moment: Moment) -> Iterator[Database]:
+    """Open the database by a line that breaks at each of the next two commits."""
+    with cutting(postgres.port, moment) as proxy:
+        through = Database(url.replace(f":{postgres.port}/", f":{proxy.port}/"))
+        proxy.doomed = 2
+        yield through
+        assert proxy.cuts == 2
+        through.close()
+
+
 @pytest.mark.parametrize("action", INTERVENTIONS)
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_an_intervention_happens_once(moment: Literal["before", "after"], action: str, postgres: Server) -> None:
+def test_an_intervention_happens_once(moment: Moment, action: str, postgres: Server) -> None:
     """Whether its commit has happened or not when the line breaks, twice in a row: no error, one entry in the trail."""
     url = postgres.new_database()
-    study = hpo.create_study("s", space=hpo.Space(x=hpo.Float(0, 1)), storage=url, n_trials=10, seed=0)
+    study = hpo.create_study("s", space=SPACE, storage=url, n_trials=10, seed=0)
     study.tell(study.ask(), error="diverged")
     study.tell(study.ask(), 0.5)
     study.ask()
     study.database.close()
-    with cutting(postgres.port, moment) as proxy:
-        through = hpo.load_study("s", storage=url.replace(f":{postgres.port}/", f":{proxy.port}/"))
-        proxy.doomed = 2
-        INTERVENTIONS[action](through)
-        assert proxy.cuts == 2
-        through.database.close()
+    with cut_twice(postgres, url, moment) as through:
+        INTERVENTIONS[action](hpo.Study(through, load_study(through, "s")))
     assert rows(url, "SELECT action FROM interventions") == [(action.partition(" ")[0],)]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_results_come_once(moment: Moment, postgres: Server, tmp_path: Path) -> None:
+    """The same for what another tool knows."""
+    url = postgres.new_database()
+    hpo.create_study("s", space=SPACE, storage=url).database.close()
+    (tmp_path / "known.csv").write_text("x,value\n0.5,1\n0.25,2\n")
+    with cut_twice(postgres, url, moment) as through:
+        assert hpo.warm_start(hpo.Study(through, load_study(through, "s")), tmp_path / "known.csv") == 2
+    assert rows(url, "SELECT number, value FROM trials ORDER BY number") == [(0, 1.0), (1, 2.0)]
+    assert rows(url, "SELECT action FROM interventions") == [("import",)]
+
+
+@pytest.mark.parametrize("action", ["import", "copy"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_study_comes_once(moment: Moment, action: str, postgres: Server, tmp_path: Path) -> None:
+    """The same for a whole study from a file or from another database."""
+    url = postgres.new_database()
+    Database(url, create=True).close()
+    study = hpo.create_study("s", space=SPACE, objective=lambda params: params["x"], storage=tmp_path / "hpo.db")
+    study.optimize(3)
+    hpo.export_study("s", tmp_path / "s.hpo", storage=tmp_path / "hpo.db")
+    with cut_twice(postgres, url, moment) as through:
+        if action == "import":
+            assert import_study(through, tmp_path / "s.hpo").spec.name == "s"
+        else:
+            assert copy_study(study.database, study.record, through).spec.name == "s"
+    assert rows(url, "SELECT count(*), count(DISTINCT number) FROM trials") == [(3, 3)]
+    assert rows(url, "SELECT action FROM interventions") == [(action,)]
