@@ -3,13 +3,14 @@
 from collections import Counter
 from dataclasses import replace
 from math import inf
-from time import perf_counter
+from statistics import median
 
 import numpy as np
 import pytest
 from alone import SPACE, alone, choose, paused, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import seconds
 
 from strategies import DONE, WAIT, History, Loss, Resume, Start, State, Stop, StrategyError, Trial
 from strategies.schedulers.asha import ASHA
@@ -199,24 +200,28 @@ def test_verdicts_follow_the_rule(variant, history):
 
 
 @pytest.mark.alone
-def test_a_decision_among_ten_thousand_trials():
-    """A decision that follows another takes less than a millisecond, also when many trials are paused."""
-    rng = np.random.default_rng(3)
-    trials = []
-    for number, value in enumerate(rng.random(10_000)):
-        state, rung = (State.COMPLETE, 2) if value < 1 / 9 else (State.PAUSED, 0)
-        trials.append(Trial(number, {}, state, (float(value),) * LEVELS[rung], rung=rung))
-    seconds = []
-    for value in rng.random(20):
-        trials.append(Trial(len(trials), {}, State.PAUSED, (float(value),)))
-        history = History(SPACE, list(trials), {t.number: t for t in trials if not t.state.ended}, 9)
-        begun = perf_counter()
-        decision = ASHA().decide(history, rng)
-        seconds.append(perf_counter() - begun)
-        if isinstance(decision, Resume):
-            trials[decision.trial] = replace(trials[decision.trial], state=State.RUNNING, rung=1)
-    assert sorted(seconds)[10] < 0.001
-    assert standings(history, LEVELS).rankings[0] == by_hand(history.trials)[0][0]
+def test_a_decision_in_a_long_history():
+    """One that follows another takes among 10,000 trials less than 30 times what it takes among 100, many paused."""
+
+    def usual(size):
+        rng = np.random.default_rng(3)
+        trials = []
+        for number, value in enumerate(rng.random(size)):
+            state, rung = (State.COMPLETE, 2) if value < 1 / 9 else (State.PAUSED, 0)
+            trials.append(Trial(number, {}, state, (float(value),) * LEVELS[rung], rung=rung))
+        taken = []
+        for value in rng.random(20):
+            trials.append(Trial(len(trials), {}, State.PAUSED, (float(value),)))
+            history = History(SPACE, list(trials), {t.number: t for t in trials if not t.state.ended}, 9)
+            decisions = []
+            taken.append(seconds(lambda: decisions.append(ASHA().decide(history, rng))))  # noqa: B023 - called at once
+            if isinstance(decisions[0], Resume):
+                number = decisions[0].trial
+                trials[number] = replace(trials[number], state=State.RUNNING, rung=1)
+        assert standings(history, LEVELS).rankings[0] == by_hand(history.trials)[0][0]
+        return median(taken)
+
+    assert usual(10_000) < 30 * usual(100)
 
 
 def test_what_is_kept_is_bounded():
