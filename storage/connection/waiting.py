@@ -34,7 +34,6 @@ class Queue:
         self._front = (zlib.crc32(name.encode()) % _LANES) << _LANE_BITS
         self._place = self._front + (1 << _LANE_BITS) - 1
         self._seen = 0
-        self._asleep: set[int] = set()
         self._progress = time.monotonic()
 
     @property
@@ -46,18 +45,24 @@ class Queue:
         """Take the last place."""
         self._progress = time.monotonic()
         self._place = self._front + time.monotonic_ns() // 1000
-        self._lock()
+        self._set(held=True)
         self._seen = len(self._places(self._front, self._place))
+
+    def leave(self) -> None:
+        """Give up one's place; a process that was forked meanwhile does not keep it."""
+        self._set(held=False)
 
     def before(self) -> int:
         """Count those who came earlier and are awake, as far as one can tell."""
         now = time.monotonic()
-        places = [place for place in self._places(self._front, self._place) if place not in self._asleep]
+        held = self._places(self._front, self._place)
+        _memory.asleep.intersection_update(held)
+        places = [place for place in held if place not in _memory.asleep]
         if len(places) < self._seen:
             _memory.turn += 0.5 * ((now - self._progress) / (self._seen - len(places)) - _memory.turn)
             self._progress = now
         elif places and now - self._progress > _PASS_AFTER:
-            self._asleep.add(places.pop(0))
+            _memory.asleep.add(places.pop(0))
             self._progress = now
         self._seen = len(places)
         return self._seen
@@ -69,9 +74,9 @@ class Queue:
             return []
         return [*self._places(start, place), place, *self._places(place + 1, end)]
 
-    def _lock(self) -> None:
+    def _set(self, *, held: bool) -> None:
         if sys.platform == "linux" and self._folder is not None:
-            lock = struct.pack(_LOCK, fcntl.F_RDLCK, os.SEEK_SET, self._place, 1, 0)
+            lock = struct.pack(_LOCK, fcntl.F_RDLCK if held else fcntl.F_UNLCK, os.SEEK_SET, self._place, 1, 0)
             with suppress(OSError):
                 fcntl.fcntl(self._folder, fcntl.F_OFD_SETLK, lock)
 
@@ -88,7 +93,10 @@ class Queue:
 class _Memory(threading.local):
     """What a thread remembers from one turn to the next."""
 
-    turn = 0.001
+    def __init__(self) -> None:
+        self.turn = 0.001
+        self.asleep: set[int] = set()
+        """The places of those that did not move on: they are not waited for again."""
 
 
 _memory: Final = _Memory()
@@ -102,7 +110,9 @@ def queue_of(path: Path) -> Iterator[Queue]:
     except OSError:  # may not be read, or is gone: SQLite will tell, if it matters to it
         yield Queue(None, path.name)
         return
+    queue = Queue(folder, path.name)
     try:
-        yield Queue(folder, path.name)
+        yield queue
     finally:
+        queue.leave()
         os.close(folder)

@@ -1,11 +1,13 @@
 """Turns at an SQLite file: every writer's write counts, everybody gets in, and nobody dead or asleep holds up the rest."""
 
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -234,6 +236,45 @@ def test_who_is_next_and_gone_is_passed(sign, path):
             first.send_signal(signal.SIGCONT)
             assert first.wait(LIMIT) == 0
             assert count(path) == 2
+
+
+def test_a_forked_process_keeps_no_place(path):
+    """A process that is forked while one waits (a loader of data, say) and lives on does not stand in the queue."""
+    with occupied(path):
+        writer = start_writer(path)
+        wait_for_queue(path, 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of forks beside threads
+            child = os.fork()
+        if child == 0:
+            signal.pause()
+            os._exit(0)
+    try:
+        assert got_in(writer)
+        wait_for_queue(path, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_sleeper_is_waited_for_once(path):
+    """Who has passed a sleeper in the queue passes it at once the next time."""
+    with processes(1, COUNTING, f"sqlite:///{path}", 1) as (sleeper,):
+        ready(sleeper)
+        with occupied(path):
+            go(sleeper)
+            wait_for_queue(path, 1)
+            sleeper.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        turns = []
+        for _ in range(6):
+            with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as connection:
+                take_turn(path, lambda: connection.execute("BEGIN IMMEDIATE"))
+                connection.execute("COMMIT")
+            turns.append(time.monotonic() - began)
+        assert turns[-1] < 3 * turns[0]
+        sleeper.send_signal(signal.SIGCONT)
+        assert sleeper.wait(LIMIT) == 0
 
 
 def test_readers_do_not_wait(path):
