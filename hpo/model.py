@@ -19,6 +19,7 @@ from hpo.data.sources import open_features
 from hpo.scores import scores
 from network import Architecture, Weights, predict
 from network.archive import ArchiveError, from_npy, npy, read_archive, write_archive
+from storage.connection.sqlite_file import is_database
 from strategies.errors import HpoError
 
 __all__ = ["FORMAT", "VERSION", "Model", "ModelError", "load_model"]
@@ -95,9 +96,11 @@ class Model:
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file: whole, or not at all. Raises ModelError when that cannot be."""
-        parts = dict(_parts(self))
+        path = Path(path).expanduser()
+        if is_database(path):
+            raise ModelError(f"{path} is a database, which the model would replace: name another file")
         try:
-            write_archive(Path(path).expanduser(), parts, _NOUN)
+            write_archive(path, dict(_parts(self)), _NOUN)
         except ArchiveError as error:
             raise ModelError(str(error)) from error
 

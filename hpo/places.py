@@ -1,6 +1,7 @@
 """Where databases are: by a URL or a path, by the environment, or in a temporary folder."""
 
 import os
+import re
 import tempfile
 import weakref
 from pathlib import Path
@@ -8,8 +9,12 @@ from typing import Final
 
 from hpo.errors import SettingError
 from storage.database import Database
+from storage.passwords import masked
 
 DEFAULT_STORAGE: Final = "sqlite:///hpo.db"
+
+_ALMOST: Final = re.compile(r"(postgres(ql)?|sqlite)(\+\w+)?:/", re.IGNORECASE)
+"""How a URL begins that lacks a slash."""
 
 Storage = str | Path | None
 """An SQLAlchemy URL, the path of an SQLite file, None for a temporary database, or "default"."""
@@ -20,7 +25,11 @@ def storage_url(storage: Storage = "default") -> str:
     if storage is None:
         raise SettingError("a temporary database has no URL")
     given = os.environ.get("HPO_STORAGE") or DEFAULT_STORAGE if storage == "default" else str(storage)
-    return given if "://" in given else f"sqlite:///{given}"
+    if "://" in given:
+        return given
+    if _ALMOST.match(given):
+        raise SettingError(f"{masked(given)!r} is neither a path nor a URL: write postgresql://user@host/database")
+    return f"sqlite:///{given}"
 
 
 def open_database(storage: Storage = "default", *, create: bool) -> Database:

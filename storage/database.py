@@ -18,6 +18,7 @@ from storage.connection.outages import explained, persistent
 from storage.connection.sqlite_file import File, check_place, let_go, path_in, take_up
 from storage.connection.write_ahead import Log
 from storage.errors import StorageError
+from storage.passwords import shown
 from storage.schema import tables
 from storage.schema.versions import VERSION, another_version
 from storage.schema.views import STABLE_VIEWS
@@ -42,8 +43,9 @@ class Database:
         if self.url.get_backend_name() == "sqlite":
             self.path = path_in(self.url)
             self._file = take_up(self.path, create=create)
-            self._log = Log(self.path)
-            self._absolute = self.url.set(database=str(self.path.absolute()))
+            real = self.path.resolve()  # SQLite's log lies beside the file, not beside a link to it
+            self._log = Log(real)
+            self._absolute = self.url.set(database=str(real))
         self.engine = open_engine(self._absolute)
         try:
             self._check_schema(create=create, older=older)
@@ -59,7 +61,7 @@ class Database:
     @property
     def shown_url(self) -> str:
         """The URL for people: without its password."""
-        return self.url.render_as_string(hide_password=True)
+        return shown(self.url)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

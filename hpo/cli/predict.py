@@ -28,6 +28,7 @@ def predict(
     """
     from hpo.errors import SettingError
     from hpo.model import load_model
+    from storage.connection.sqlite_file import is_database
 
     trained = load_model(model)
     predictions = (trained.predict_proba(table) if proba else trained.predict(table)).tolist()
@@ -35,6 +36,10 @@ def predict(
     if output is None:
         _write(sys.stdout, names, predictions)
         return
+    if is_database(output):
+        raise SettingError(
+            f"{output} is a database, which the predictions would replace: name another file with --output"
+        )
     try:
         with output.open("w", encoding="utf-8", newline="") as file:
             _write(file, names, predictions)

@@ -68,9 +68,10 @@ def next_command(database: "Database", *words: str) -> str:
     """
     from hpo.places import storage_url
     from storage.connection.engines import parse
+    from storage.passwords import to_type
 
     elsewhere = database.url != parse(storage_url())
-    storage = ["--storage", database.url.set(password=None).render_as_string()] if elsewhere else []
+    storage = ["--storage", to_type(database.url)] if elsewhere else []
     command, subject, *options = words
     if subject.startswith("-"):  # it would be taken for an option
         return shlex.join(["hpo", command, *options, *storage, "--", subject])

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from storage.connection.prepared import to_json
 from storage.connection.turns import PATIENCE, take_turn
 from storage.errors import StorageError
+from storage.passwords import masked
 
 # A broken line is told by our own errors: SQLAlchemy's tracebacks of it are for those who set up logging.
 logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
@@ -47,7 +48,7 @@ def parse(url: str) -> URL:
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise StorageError(
-            f"{_without_password(url)!r} is not a database URL that can be used here ({type(error).__name__}); write "
+            f"{masked(url)!r} is not a database URL that can be used here ({type(error).__name__}); write "
             "sqlite:///relative.db, sqlite:////absolute/path.db or postgresql://user@host/database"
         ) from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
@@ -104,12 +105,6 @@ def for_reading(connection: Connection) -> None:
 def for_writing(connection: Connection) -> None:
     """Make the transaction that is about to begin one that writes."""
     connection.execution_options(hpo_write=True)
-
-
-def _without_password(url: str) -> str:
-    """Return what may be shown of something that is perhaps no URL at all."""
-    before, at, after = url.rpartition("@")
-    return f"{before.partition('://')[0]}://…@{after}" if at else url
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:

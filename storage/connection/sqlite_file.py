@@ -4,11 +4,12 @@ import os
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import Final
-
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING, Final
 
 from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 File = tuple[int, int]
 """What tells a file from every other: its device and inode."""
@@ -19,7 +20,7 @@ _open_files: Final[Counter[File]] = Counter()  # by how many databases of this p
 _files: Final = threading.Lock()
 
 
-def path_in(url: URL) -> Path:
+def path_in(url: "URL") -> Path:
     """Return the path of the file that an SQLite URL names. Raises StorageError when it names none."""
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise StorageError(
@@ -43,6 +44,21 @@ def take_up(path: Path, *, create: bool) -> File:
 
 def _closed(path: Path, error: Exception) -> StorageError:
     return StorageError(f"{path} cannot be opened ({error}): check its name and permissions")
+
+
+def is_database(path: Path) -> bool:
+    """Tell whether an SQLite database is at `path`, or its log: nothing that may be replaced by another file."""
+    base, dash, ending = path.name.rpartition("-")
+    beside = [path.with_name(base)] if dash and base and ending in ("wal", "shm", "journal") else []
+    return any(map(_holds_database, [path, *beside]))
+
+
+def _holds_database(path: Path) -> bool:
+    try:
+        with _files:  # a file that is open here is not read, see `_check`
+            return path.is_file() and (_open_files[_identity(path)] > 0 or _head(path).startswith(_MAGIC))
+    except OSError:  # so nothing will be written there either
+        return False
 
 
 def check_place(path: Path, file: File) -> None:
@@ -134,6 +150,7 @@ def _missing(path: Path) -> int:
 
     One with a log beside it is another's business: SQLite mends it with what is there.
     """
+    path = path.resolve()  # the log lies beside the file, not beside a link to it
     log = path.with_name(f"{path.name}-wal")
     if log.exists() and log.stat().st_size:
         return 0

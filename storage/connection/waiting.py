@@ -22,8 +22,9 @@ if sys.platform == "linux":
 
 _PASS_AFTER: Final = 1.0  # seconds without progress after which one does not trust that the first is awake
 _LOCK: Final = "hhqqi"  # struct flock: kind, whence, start, length, process
-_LANE_BITS: Final = 51  # of microseconds on a clock that starts with the machine: 71 years
-_LANES: Final = 4096  # what is left of a file's 2^63 bytes: databases in one folder have queues of their own
+_LANE_BITS: Final = 45  # of microseconds on a clock that starts with the machine: a year, then it begins again
+_LANES: Final = 1 << 18  # what is left of a file's 2^63 bytes: queues of their own for the databases in one folder
+_MOST: Final = 500  # places that are counted: beyond, the order of coming is not worth the looks
 
 
 class Queue:
@@ -44,9 +45,9 @@ class Queue:
     def join(self) -> None:
         """Take the last place."""
         self._progress = time.monotonic()
-        self._place = self._front + time.monotonic_ns() // 1000
+        self._place = self._front + time.monotonic_ns() // 1000 % (1 << _LANE_BITS)
         self._set(held=True)
-        self._seen = len(self._places(self._front, self._place))
+        self._seen = len(self._earlier())
 
     def leave(self) -> None:
         """Give up one's place; a process that was forked meanwhile does not keep it."""
@@ -55,7 +56,7 @@ class Queue:
     def before(self) -> int:
         """Count those who came earlier and are awake, as far as one can tell."""
         now = time.monotonic()
-        held = self._places(self._front, self._place)
+        held = self._earlier()
         _memory.asleep.intersection_update(held)
         places = [place for place in held if place not in _memory.asleep]
         if len(places) < self._seen:
@@ -67,12 +68,17 @@ class Queue:
         self._seen = len(places)
         return self._seen
 
-    def _places(self, start: int, end: int) -> list[int]:
-        """List the places in [start, end) that others hold, in their order."""
-        place = self._held(start, end) if start < end else None
-        if place is None:
-            return []
-        return [*self._places(start, place), place, *self._places(place + 1, end)]
+    def _earlier(self) -> list[int]:
+        """List the places before one's own that others hold, in their order."""
+        places: list[int] = []
+        unseen = [(self._front, self._place)]
+        while unseen and len(places) < _MOST:
+            start, end = unseen.pop()
+            place = self._held(start, end) if start < end else None
+            if place is not None:
+                places.append(place)
+                unseen += [(start, place), (place + 1, end)]
+        return sorted(places)
 
     def _set(self, *, held: bool) -> None:
         if sys.platform == "linux" and self._folder is not None:
@@ -81,12 +87,13 @@ class Queue:
                 fcntl.fcntl(self._folder, fcntl.F_OFD_SETLK, lock)
 
     def _held(self, start: int, end: int) -> int | None:
-        """Return one of the places in [start, end) that others hold."""
+        """Return one of the places in [start, end) that others hold, but for who holds more than one."""
         if sys.platform == "linux" and self._folder is not None:
             question = struct.pack(_LOCK, fcntl.F_WRLCK, os.SEEK_SET, start, end - start, 0)
             with suppress(OSError):
-                kind, _, place, _, _ = struct.unpack(_LOCK, fcntl.fcntl(self._folder, fcntl.F_OFD_GETLK, question))
-                return None if kind == fcntl.F_UNLCK else int(place)
+                kind, _, place, length, _ = struct.unpack(_LOCK, fcntl.fcntl(self._folder, fcntl.F_OFD_GETLK, question))
+                if kind != fcntl.F_UNLCK and length == 1:
+                    return int(place)
         return None
 
 

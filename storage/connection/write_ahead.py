@@ -5,6 +5,7 @@ writers the next one has begun by then, so the log is never at its end and grows
 and synchronizes again. Here the one that finds it long copies it as a writer, and cuts it off.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +17,11 @@ _LONG: Final = 4 << 20  # bytes: as long as SQLite lets it become by default
 
 
 class Log:
-    """The log of one database file, as one process looks after it."""
+    """The log of one database file, as one process looks after it; `path` is the file's own, no link to it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
-        self._file = self._path.with_name(f"{path.name}-wal")
+        self._path = path
+        self._file = path.with_name(f"{path.name}-wal")
         self._bound = _LONG
 
     def switch_on(self, connection: Connection) -> None:
@@ -32,7 +33,10 @@ class Log:
         take_turn(self._path, lambda: driver.execute("PRAGMA journal_mode=WAL"))
 
     def shorten(self, connection: Connection) -> None:
-        """After a commit: empty the log if it has become long, unless somebody still reads from it."""
+        """After a commit: empty the log if it has become long, unless somebody still reads from it.
+
+        Nor where the disk is full: what was committed is safe in the log, and that it stays there is no error.
+        """
         try:
             length = self._file.stat().st_size
         except OSError:  # the last to close it has taken it away
@@ -41,5 +45,8 @@ class Log:
             return
         driver: Any = connection.connection.dbapi_connection
         driver.execute("PRAGMA busy_timeout=0")
-        is_busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        self._bound = length + _LONG if is_busy else _LONG
+        try:
+            is_left = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:
+            is_left = True
+        self._bound = length + _LONG if is_left else _LONG

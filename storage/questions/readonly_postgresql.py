@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from storage.connection.engines import open_engine
 from storage.connection.outages import explained
 from storage.errors import StorageError
+from storage.passwords import shown
 from storage.questions.readonly import (
     Allowance,
     Rows,
@@ -115,7 +116,7 @@ def _connection(url: URL) -> Iterator[_Connection]:
         with engine.connect() as connection:
             yield connection.connection.driver_connection  # type: ignore[misc]  # SQLAlchemy cannot know whose it is
     except DBAPIError as error:
-        raise explained(error, url.render_as_string(hide_password=True)) from error
+        raise explained(error, shown(url)) from error
     finally:
         engine.dispose()
 

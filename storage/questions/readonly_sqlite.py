@@ -46,7 +46,14 @@ _DESCRIBING: Final = {
 }
 """The pragmas that describe the schema: whatever argument they take is a name, never a setting."""
 
+_QUOTED: Final = re.compile(
+    r"""'(?:[^']|'')*' | `(?:[^`]|``)*` | \[[^\]]*\] | --[^\n]* | /\*.*?(?:\*/|\Z) | "(?P<name>(?:[^"]|"")*)" """,
+    re.DOTALL | re.VERBOSE,
+)
+"""Whatever quotes in a statement may belong to: strings, names, comments."""
+
 _STEPS: Final = 10_000  # of SQLite's virtual machine between two looks for a Ctrl-C: well under a millisecond
+_LONGEST: Final = 1 << 26  # bytes of a text or blob: one call that makes a longer one cannot be ended in time
 _PATIENCE: Final = 30.0  # seconds to wait for a recovery of the log, the one thing that can lock a reader out
 
 
@@ -61,10 +68,20 @@ def ask(url: URL, query: str, allowance: Allowance) -> Iterator[Rows]:
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(lambda: int(allowance.left < 0), _STEPS)  # there Python meets signals, too
         with allowance:
-            cursor = connection.execute(query)
+            cursor = connection.execute(_names_in_backticks(query))
         if cursor.description is None:
             raise nothing_to_run()
         yield Rows([column[0] for column in cursor.description], _fetched(cursor, allowance))
+
+
+def _names_in_backticks(query: str) -> str:
+    """Return a query with its "names" as `names`: SQLite takes a "name" that it does not know for a text."""
+
+    def quoted(found: re.Match[str]) -> str:
+        name = found.group("name")
+        return found.group() if name is None else "`" + name.replace('""', '"').replace("`", "``") + "`"
+
+    return _QUOTED.sub(quoted, query)
 
 
 def _check_version(connection: sqlite3.Connection, url: URL) -> None:
@@ -85,16 +102,17 @@ def _fetched(cursor: sqlite3.Cursor, allowance: Allowance) -> Iterator[tuple[Any
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Give a connection that can only read the file; where its folder may not be written, too. Leaves no log behind."""
-    log = path.with_name(f"{path.name}-wal")
+    real = path.resolve()  # the log lies beside the file, not beside a link to it
+    log = real.with_name(f"{real.name}-wal")
     in_use = log.exists()
-    frozen = not in_use and not os.access(path.parent, os.W_OK)  # nobody can write here: no log will appear
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro{'&immutable=1' if frozen else ''}"
+    frozen = not in_use and not os.access(real.parent, os.W_OK)  # nobody can write here: no log will appear
+    uri = f"file:{quote(str(real))}?mode=ro{'&immutable=1' if frozen else ''}"
     try:
         with closing(_open(uri, path)) as connection:
             yield connection
     finally:
         if not in_use and log.exists():
-            _tidy(path)
+            _tidy(real)
 
 
 def _open(uri: str, path: Path) -> sqlite3.Connection:
@@ -102,6 +120,7 @@ def _open(uri: str, path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_PATIENCE)
     except sqlite3.OperationalError as error:
         raise StorageError(f"{path} cannot be opened ({error}): check that it may be read") from error
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     connection.execute("PRAGMA query_only=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
     return connection
@@ -111,7 +130,7 @@ def _tidy(path: Path) -> None:
     """Let SQLite take away the empty log that a read-only connection had to make and may not remove."""
     with (
         suppress(sqlite3.Error),
-        closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=rw", uri=True)) as last,
+        closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as last,
     ):
         last.execute("PRAGMA schema_version")
 

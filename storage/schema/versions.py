@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from storage.errors import StorageError
+from storage.passwords import shown, to_type
 from storage.schema.tables import SCHEMA, VERSION_TABLE
 
 VERSION: Final = sa.select(sa.column("version_num", sa.Text)).select_from(sa.table(VERSION_TABLE))
@@ -15,14 +16,13 @@ VERSION: Final = sa.select(sa.column("version_num", sa.Text)).select_from(sa.tab
 
 def another_version(url: URL, version: str) -> StorageError:
     """Return the error for the database at `url`, whose schema's `version` is not this program's."""
-    shown = url.render_as_string(hide_password=True)
     if version > SCHEMA:
         return StorageError(
-            f"{shown} has schema {version}, which is newer than this program's ({SCHEMA}); "
+            f"{shown(url)} has schema {version}, which is newer than this program's ({SCHEMA}); "
             "upgrade the program: pip install --upgrade hpo"
         )
-    named = shlex.quote(url.set(password=None).render_as_string())  # *** would be taken for the password
+    named = shlex.quote(to_type(url))  # *** would be taken for the password
     return StorageError(
-        f"{shown} has schema {version}, which is older than this program's ({SCHEMA}); "
+        f"{shown(url)} has schema {version}, which is older than this program's ({SCHEMA}); "
         f"upgrade it: hpo db upgrade --storage {named}"
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, final
 
+from storage.connection.sqlite_file import is_database
 from storage.errors import StudyFileError
 from storage.schema.tables import SCHEMA
 from storage.transfer.manifest import DATA, FORMAT, MANIFEST, Manifest, Member
@@ -26,6 +27,8 @@ def new_file(path: Path) -> Iterator["StudyFileWriter"]:
 
     Raises StudyFileError when it cannot be written.
     """
+    if is_database(path):
+        raise StudyFileError(f"{path} is a database, which an export would replace: name another file")
     part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:

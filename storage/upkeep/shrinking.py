@@ -55,7 +55,7 @@ def shrink(database: Database) -> tuple[int, int]:
             driver = _driver(connection)
             driver.execute("PRAGMA busy_timeout=0")
             driver.execute("PRAGMA auto_vacuum=INCREMENTAL")  # from now on, also in a file that was made without
-            take_turn(database.path, lambda: driver.execute("VACUUM"))
+            take_turn(database.path.resolve(), lambda: driver.execute("VACUUM"))
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
             for table in metadata.sorted_tables:

@@ -113,3 +113,37 @@ def test_postgresql_on_a_full_disk(
     finally:
         server.stop("immediate")
         shutil.rmtree(home)
+
+
+LOG_ALONE = """
+import os, resource, signal, sqlite3, sys
+import hpo
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+study = hpo.create_study("s", space=hpo.Space(x=hpo.Float(0, 1)), storage="hpo.db")
+trial = study.ask()
+with_room = sqlite3.connect("hpo.db", isolation_level=None)
+with_room.execute("PRAGMA wal_autocheckpoint=0")
+with_room.execute("CREATE TABLE pad(a)")
+
+def pad(pages):
+    with_room.execute("BEGIN")
+    with_room.executemany("INSERT INTO pad VALUES (zeroblob(4000))", [()] * pages)
+    with_room.execute("COMMIT")
+
+pad(2000)
+with_room.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+resource.setrlimit(resource.RLIMIT_FSIZE, (os.stat("hpo.db").st_size + 100_000,) * 2)
+pad(1200)  # more than the database's file has room for
+study.tell(trial, 0.5)
+study.discard(0, reason="a fault of the data")
+hpo.create_study("t", space=hpo.Space(x=hpo.Float(0, 1)), storage="hpo.db")
+"""
+
+
+def test_what_is_committed_is_no_error(tmp_path: Path) -> None:
+    """Where the log finds room, but not what it is to be emptied into: all goes on, and all of it is there."""
+    subprocess.run([sys.executable, "-c", LOG_ALONE], cwd=tmp_path, check=True)
+    url = f"sqlite:///{tmp_path / 'hpo.db'}"
+    assert rows(url, "SELECT state FROM trials") == [("discarded",)]
+    assert rows(url, "SELECT name FROM studies ORDER BY name") == [("s",), ("t",)]

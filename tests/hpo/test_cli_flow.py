@@ -194,6 +194,29 @@ def test_a_saved_network_predicts(hpo, here):
     assert (here / "found.csv").read_text() == predicted.out
 
 
+@pytest.mark.parametrize(
+    "writing",
+    [
+        ("best", "iris", "--save"),
+        ("export", "iris", "--overwrite", "--output"),
+        ("record", "iris", "--trials", 1, "--max-epochs", 1, "--jobs", 1, "--output"),
+        ("predict", "iris.hpo", "flowers.csv", "--output"),
+    ],
+    ids=lambda line: line[0],
+)
+@pytest.mark.parametrize("name", ["hpo.db", "hpo.db-wal"])
+def test_no_file_is_written_over_a_database(writing, name, hpo, here):
+    """Whatever writes a file refuses to replace the database, or its log, by it."""
+    load_iris(as_frame=True).data.to_csv(here / "flowers.csv", index=False)
+    hpo("best", "iris", "--save", "iris.hpo")
+    before = (here / "hpo.db").read_bytes()
+    said = hpo(*writing, name)
+    assert said.code in (1, 2)
+    assert f"{name} is a database" in said.err
+    assert (here / "hpo.db").read_bytes() == before
+    assert not (here / "hpo.db-wal").exists()
+
+
 def test_what_comes_next_can_be_typed(here, capsys):
     """The commands a run proposes work as they stand, also with a storage and a name that need quotes."""
     import shlex

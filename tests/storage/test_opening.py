@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import storage.connection.turns
+from hpo.errors import SettingError
+from hpo.places import open_database
 from storage.database import Database
 from storage.errors import StorageError
 from storage.schema.tables import VERSION_TABLE
@@ -119,11 +121,25 @@ def test_a_missing_driver_is_named(monkeypatch):
         Database("postgresql+psycopg://somebody@localhost/hpo")
 
 
-def test_a_password_is_not_shown():
-    """Messages show a URL without its password."""
-    with pytest.raises(StorageError) as caught:
-        Database("mysql://me:secret@host/base")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:secret@host/base",
+        "foo://host/base?user=me&password=secret",
+        "postgresql://host:notaport/base?user=me&password=secret",
+        "postgresql://me:secret@more@host:1/base?connect_timeout=1",
+        "postgresql://127.0.0.1:1/base?connect_timeout=1&sslpassword=secret",
+        "postgresql:/me:secret@host/base",
+        "sqlite:////nowhere/hpo.db?password=secret",
+    ],
+)
+def test_a_password_is_not_shown(url, monkeypatch):
+    """Messages show a URL without its passwords, also one that is wrong."""
+    monkeypatch.setenv("HPO_PATIENCE", "0")
+    with pytest.raises((StorageError, SettingError)) as caught:
+        open_database(url, create=False)
     assert "secret" not in str(caught.value)
+    assert "secret" not in repr(caught.value)
 
 
 def test_who_waits_in_vain_is_told_why(tmp_path, monkeypatch):

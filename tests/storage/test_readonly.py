@@ -203,6 +203,30 @@ def test_a_query_has_a_time_limit(any_url, query):
     assert 0.4 < time.monotonic() - began < 10
 
 
+def test_a_quoted_name_is_no_text(any_url):
+    """A quoted name that there is not is told, with the nearest one, and not taken for a text; one that there is, is read."""
+    Database(any_url, create=True).close()
+    with pytest.raises(StorageError, match=r"no such column: .?nmae.?.*name"):
+        ask(any_url, 'SELECT "nmae" FROM studies')
+    query = """SELECT 'it''s "a" text' AS "a ""b"" `c`", count(*) /* "d" */ AS "e" FROM "studies" -- "f"\n"""
+    with read_only_query(any_url, query) as answer:
+        assert answer.columns == ['a "b" `c`', "e"]
+        assert list(answer.rows) == [('it\'s "a" text', 0)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT length(randomblob(900000000))",
+        "SELECT length(hex(zeroblob(400000000)))",
+    ],
+)
+def test_no_function_makes_gigabytes(url, query):
+    """What one call would build, for seconds in which nobody can end it, is refused."""
+    with pytest.raises(StorageError, match="too big"):
+        ask(url, query)
+
+
 def test_time_spent_on_the_answer_is_not_the_querys(any_url):
     """Only the database's own work counts towards the limit: who pages through an answer slowly gets all of it."""
     Database(any_url, create=True).close()

@@ -1,14 +1,16 @@
 """Turns at an SQLite file: every writer's write counts, everybody gets in, and nobody dead or asleep holds up the rest."""
 
+import fcntl
 import os
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
 import time
 import warnings
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -275,6 +277,29 @@ def test_a_sleeper_is_waited_for_once(path):
         assert turns[-1] < 3 * turns[0]
         sleeper.send_signal(signal.SIGCONT)
         assert sleeper.wait(LIMIT) == 0
+
+
+@pytest.mark.parametrize("start", [0, 2**40], ids=["everything", "all but the beginning"])
+def test_whoever_locks_the_folder_is_not_waited_for(start, path):
+    """Anybody who may read the folder may lock all of it: that costs its writers their order, and nothing else."""
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_RDLCK, os.SEEK_SET, start, 0, 0))
+        with occupied(path):
+            writer = start_writer(path)
+        assert got_in(writer)
+    finally:
+        os.close(handle)
+
+
+def test_a_very_long_queue(path):
+    """As many as there ever are may wait."""
+    with ExitStack() as waiting:
+        for _ in range(800):
+            waiting.enter_context(queue_of(path)).join()
+            time.sleep(1e-5)  # one comes after the other
+        with queue_of(path) as last:
+            assert last.before() >= 500
 
 
 def test_readers_do_not_wait(path):
