@@ -113,11 +113,21 @@ class NetworkObjective(Objective):
 
     @classmethod
     def from_source(cls, source: Mapping[str, Any]) -> "NetworkObjective":
-        """Return the objective that `source` describes. Raises DataError when its data are gone or have changed."""
+        """Return the objective that `source` describes.
+
+        Raises DataError when its data are gone or have changed, ObjectiveError when this version cannot make it.
+        """
         from hpo.data import load_source
 
-        objective = cls(load_source(source["data"]), metric=source["metric"], **source["settings"])
-        return objective.lasting(source["schedule_epochs"])
+        data = load_source(source["data"])
+        try:
+            objective = cls(data, metric=source["metric"], **source["settings"])
+            return objective.lasting(source["schedule_epochs"])
+        except (KeyError, TypeError) as error:
+            raise ObjectiveError(
+                f"{source['shown']} is on record with settings that this version does not know ({error}): use the "
+                "version of hpo that made the study, or give the objective again: load_study(name, objective=...)"
+            ) from error
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel to a worker without what only the launcher needs: no table, no pipeline."""

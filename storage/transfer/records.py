@@ -42,6 +42,21 @@ def _sound(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def _source(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what tells where an objective comes from; raises ValueError where its readers would stumble over it."""
+    if value.get("kind") not in ("none", "user", "network"):
+        raise ValueError("is of no kind that there is")
+    places = ("data", "settings") if value["kind"] == "network" else ()
+    for part in (value, *(value.get(place) for place in places)):
+        if not isinstance(part, Mapping):
+            raise ValueError("lacks its data or its settings")  # noqa: TRY004 - pydantic takes ValueErrors
+        if any(not isinstance(part.get(name, ""), str) for name in ("shown", "path", "module", "name", "sha256")):
+            raise ValueError("names a place that is no text")
+    if value["kind"] != "none" and "shown" not in value:
+        raise ValueError("has no name")
+    return value
+
+
 _Text = Annotated[str, AfterValidator(_storable)]
 _Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_storable)]
 _Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -50,7 +65,9 @@ _Place = Annotated[int, Field(ge=-1, le=2**31 - 1)]  # -1: of none of the schedu
 _Long = Annotated[int, Field(ge=0, le=2**63 - 1)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Spent = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Time = Annotated[float, Field(ge=0, le=253402300799, allow_inf_nan=False)]  # seconds since 1970, to the year 9999
 _Json = Annotated[dict[str, Any], AfterValidator(_sound)]
+_Objective = Annotated[_Json, AfterValidator(_source)]
 _Value = bool | int | float | str | None
 _Metrics = dict[_Text, _Number]
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -65,7 +82,7 @@ class StudyRow(TypedDict):
     metric: _Name
     space: _Json
     strategy: _Json
-    objective: _Json
+    objective: _Objective
     seed: _Long
     parallelism: _Positive | None
     job_order: Literal["reproducible", "free"]
@@ -74,8 +91,8 @@ class StudyRow(TypedDict):
     budget: Annotated[int, Field(ge=1, le=2**63 - 1)] | None
     state: Literal["open", "complete", "paused", "stopped"]
     revision: _Long
-    created_at: _Number
-    ended_at: _Number | None
+    created_at: _Time
+    ended_at: _Time | None
     tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     queue: list[_Json] | None
     chosen: _Text | None
@@ -103,8 +120,8 @@ class TrialRow(TypedDict):
     error: _Text | None
     traceback: _Text | None
     attempts: _Count
-    started_at: _Number | None
-    finished_at: _Number | None
+    started_at: _Time | None
+    finished_at: _Time | None
     train_seconds: _Spent
     revision: _Long
 
@@ -125,9 +142,9 @@ class JobRow(TypedDict):
     outcome: Literal["paused", "complete", "stopped", "failed", "discarded"] | None
     end_epoch: _Count | None
     worker: _Text | None
-    decided_at: _Number
+    decided_at: _Time
     decided_revision: _Long
-    ended_at: _Number | None
+    ended_at: _Time | None
     revision: _Long
 
 
@@ -155,7 +172,7 @@ class ConfirmationRow(TypedDict):
     metrics: _Metrics | None
     error: _Text | None
     seconds: _Spent
-    confirmed_at: _Number
+    confirmed_at: _Time
 
 
 @with_config(_STRICT)
@@ -169,7 +186,7 @@ class InterventionRow(TypedDict):
     before_job: _Count | None
     by_user: _Text
     by_node: _Text
-    at: _Number
+    at: _Time
 
 
 @with_config(_STRICT)

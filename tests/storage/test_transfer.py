@@ -457,6 +457,22 @@ DISHONEST = {
     "a guess outside the space": ("study", {"queue": [{"x": 9}]}, 0, "not between"),
     "no epochs at all": ("study", {"max_epochs": 0}, 0, "greater than or equal to 1"),
     "a seed beyond integers": ("study", {"seed": 2**63}, 0, "less than or equal to"),
+    "a study of the far future": ("study", lambda row: row | {"created_at": 1e300}, 0, "created_at"),
+    "a trial before all times": ("trials", lambda row: row | {"started_at": -1e18}, 0, "started_at"),
+    "an objective of no kind": ("study", lambda row: row | {"objective": {}}, 0, "of no kind"),
+    "an objective without data": (
+        "study",
+        lambda row: row | {"objective": {"kind": "network", "data": [1], "settings": {}, "shown": "a network"}},
+        0,
+        "lacks its data",
+    ),
+    "an objective in no place": (
+        "study",
+        lambda row: row | {"objective": {"kind": "user", "path": 7, "name": "f", "shown": "f"}},
+        0,
+        "a place that is no text",
+    ),
+    "an objective without a name": ("study", lambda row: row | {"objective": {"kind": "user"}}, 0, "has no name"),
 }
 
 
