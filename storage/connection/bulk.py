@@ -2,6 +2,7 @@
 
 import gc
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
@@ -36,19 +37,44 @@ def decoded(kept: Sequence[Any]) -> list[Any]:
     return found
 
 
+class _Collector:
+    """Python's garbage collector, as the blocks found it that do without it; threads may be in several at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+        self._was_on = False
+
+    def rest(self) -> None:
+        with self._lock:
+            if not self._blocks:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._blocks += 1
+
+    def go_on(self) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if self._blocks:
+                return
+            if not gc.get_freeze_count():  # what somebody has frozen stays frozen
+                gc.freeze()
+                gc.unfreeze()
+            if self._was_on:
+                gc.enable()
+
+
+_collector: Final = _Collector()
+
+
 @contextmanager
 def no_garbage_collected() -> Iterator[None]:
     """Within: what is made is not looked through again and again, as all of it stays: that halves the time.
 
     At the end all of it is as old as can be, without having been looked through for that.
     """
-    resting = gc.isenabled()
-    gc.disable()
+    _collector.rest()
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # what somebody has frozen stays frozen
-            gc.freeze()
-            gc.unfreeze()
-        if resting:
-            gc.enable()
+        _collector.go_on()

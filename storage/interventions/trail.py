@@ -124,6 +124,7 @@ def note_move(connection: Connection, name: str, action: str, details: Mapping[s
     return _enter(connection, {"study": name, "action": action, "details": dict(details), "at": now})
 
 
+@persistent
 def list_interventions(database: Database, name: str | None = None) -> list[Intervention]:
     """Return the trail of all studies, or of the one that has that name or had it, the newest last.
 
@@ -145,6 +146,7 @@ def list_interventions(database: Database, name: str | None = None) -> list[Inte
     return found
 
 
+@persistent
 def interventions_in(database: Database, record: StudyRecord, *, trial: int | None = None) -> list[Intervention]:
     """Return the trail of a study, or of one of its trials, the newest last."""
     query = sa.select(interventions).where(interventions.c.study_id == record.id)

@@ -4,13 +4,13 @@ Each is on record in the databases that it is about (`hpo trail`); where a study
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from storage.connection.outages import persistent
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import StorageError, Unavailable
 from storage.interventions.trail import Attempts, note_move
 from storage.studies import StudyRecord, load_study
 from storage.transfer.checking import TABLES, CheckedStudy
@@ -26,15 +26,20 @@ def export_study(database: Database, record: StudyRecord, path: Path, *, checkpo
 
     Raises StudyFileError when it cannot be written; then nothing is.
     """
-    with study_in(database, record, checkpoints=checkpoints) as source, new_file(path) as file:
-        file.write("study", [source.study])
-        for table in TABLES:
-            if table != "checkpoints":
-                file.write(table, source.rows(table))
-        if checkpoints:
-            kept: list[Row] = []
-            file.write_data(_apart(source.rows("checkpoints"), kept))
-            file.write("checkpoints", kept)
+
+    @persistent
+    def attempt() -> None:
+        with study_in(database, record, checkpoints=checkpoints) as source, new_file(path) as file:
+            file.write("study", [source.study])
+            for table in TABLES:
+                if table != "checkpoints":
+                    file.write(table, source.rows(table))
+            if checkpoints:
+                kept: list[Row] = []
+                file.write_data(_apart(source.rows("checkpoints"), kept))
+                file.write("checkpoints", kept)
+
+    attempt()
     _note_leaving(database, record, "export", {"to": str(path.resolve()), "checkpoints": checkpoints})
 
 
@@ -95,8 +100,22 @@ def _written(
 
 
 def _note_leaving(database: Database, record: StudyRecord, action: str, details: Mapping[str, Any]) -> None:
-    with suppress(StorageError), database.write() as connection:  # who may only read may take a copy
-        note_move(connection, record.spec.name, action, details, database.now(connection))
+    """Enter in the trail, once and once only, that a copy of a study was taken; who may only read may take one too."""
+    attempts: Attempts[None] = Attempts()
+
+    @persistent
+    def attempt() -> None:
+        with database.write() as connection:
+            if not any(True for _ in attempts.happened(connection)):
+                now = database.now(connection)
+                attempts.made(note_move(connection, record.spec.name, action, details, now), None)
+
+    try:
+        attempt()
+    except Unavailable:
+        raise
+    except StorageError:
+        return
 
 
 def _apart(rows: Iterator[Row], kept: list[Row]) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from storage.connection.outages import persistent
 from storage.database import Database
 from storage.schema.tables import checkpoints, confirmations, jobs, measurements, metadata, studies, trials
 
@@ -40,6 +41,7 @@ class Sizes:
     parts: list[Part]
 
 
+@persistent
 def measure(database: Database) -> Sizes:
     """Measure a database. Reads every row but for what is long in it: seconds for some million rows."""
     with database.read() as connection:

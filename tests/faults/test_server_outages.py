@@ -14,8 +14,10 @@ from trouble import Command, Search, found, rows
 import hpo
 from storage.database import Database
 from storage.interventions.steering import delete
+from storage.interventions.trail import list_interventions
 from storage.studies import load_study
-from storage.transfer import copy_study, import_study
+from storage.transfer import copy_study, export_study, import_study
+from storage.upkeep.sizes import measure
 
 Moment = Literal["before", "after"]
 SPACE = hpo.Space(x=hpo.Float(0, 1))
@@ -153,3 +155,38 @@ def test_a_study_comes_once(moment: Moment, action: str, postgres: Server, tmp_p
             assert copy_study(study.database, study.record, through).spec.name == "s"
     assert rows(url, "SELECT count(*), count(DISTINCT number) FROM trials") == [(3, 3)]
     assert rows(url, "SELECT action FROM interventions") == [(action,)]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_export_is_noted_once(moment: Moment, postgres: Server, tmp_path: Path) -> None:
+    """A study that is taken away while lines break is whole, and in the trail of where it was once."""
+    url = postgres.new_database()
+    hpo.create_study("s", space=SPACE, objective=lambda params: params["x"], storage=url).optimize(3).database.close()
+    with cut_twice(postgres, url, moment) as through:
+        export_study(through, load_study(through, "s"), tmp_path / "s.hpo")
+    assert len(hpo.import_study(tmp_path / "s.hpo", storage=tmp_path / "hpo.db").trials) == 3
+    assert rows(url, "SELECT action FROM interventions") == [("export",)]
+
+
+READING: dict[str, Callable[[hpo.Study], object]] = {
+    "the trail": lambda study: study.interventions,
+    "all trails": lambda study: list_interventions(study.database),
+    "sizes": lambda study: measure(study.database),
+    "trials": lambda study: study.trials,
+    "a table": lambda study: study.trials_dataframe(),
+    "a file": lambda study: export_study(study.database, study.record, Path("s.hpo")),
+}
+
+
+@pytest.mark.parametrize("what", READING)
+def test_what_is_read_after_a_restart(
+    what: str, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line is broken: whoever asks next gets an answer."""
+    monkeypatch.chdir(tmp_path)
+    url = postgres.new_database()
+    study = hpo.create_study("s", space=SPACE, objective=lambda params: params["x"], storage=url).optimize(2)
+    READING[what](study)
+    postgres.cut()
+    READING[what](study)
+    study.database.close()

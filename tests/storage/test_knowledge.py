@@ -1,5 +1,7 @@
 """What a worker knows of its study: the same whether it was there all the time or has just read the record."""
 
+import gc
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -7,6 +9,7 @@ from adaptive import FOR_TESTS, Echo, Rungs
 from crew import Hand, new_study, train
 from evidence import change
 
+from storage.connection.bulk import no_garbage_collected
 from storage.database import Database
 from storage.schema.tables import metadata
 from strategies import STRATEGIES, Grid, Strategy, SuccessiveHalving
@@ -66,3 +69,15 @@ def test_a_newcomer_decides_like_an_old_hand(name, new_url):
             oldest = min(held)
             held[oldest].exchange([held[oldest].report(held[oldest].claims[oldest])], jobs=0)
     assert len(handed) > 8
+
+
+def test_garbage_is_collected_again():
+    """Threads may do without the collector at overlapping times: the last one switches it on again."""
+    first, second = no_garbage_collected(), no_garbage_collected()
+    first.__enter__()
+    second.__enter__()
+    assert not gc.isenabled()
+    first.__exit__(None, None, None)
+    assert not gc.isenabled()
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
