@@ -7,6 +7,7 @@ done, so that a confirmation that was cut short goes on where it was.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import fmean, stdev
 from typing import Any, Final
 
@@ -18,11 +19,18 @@ from hpo.retraining import Task, train_apart, train_here
 from storage.database import Database
 from storage.exchange.confirmations import Repeat, read_repeats, write_repeat
 from storage.questions.queries import TrialRecord, get_trial, list_trials, read_curves
-from storage.studies import StudyRecord
+from storage.studies import StudyRecord, StudySpec
 from strategies import State
 
 LEVEL: Final = 0.95
 """Of the intervals around the means."""
+
+_RANGES: Final = {
+    **dict.fromkeys(("accuracy", "balanced_accuracy", "roc_auc"), (0.0, 1.0)),
+    **dict.fromkeys(("log_loss", "rmse", "mae"), (0.0, inf)),
+    "r2": (-inf, 1.0),
+}
+"""What a network's metrics can be."""
 
 _HUGE: Final = 1e150
 _STEADY: Final = 5  # epochs: of equally good trials the one whose best epochs are the better on average leads
@@ -32,7 +40,8 @@ _STEADY: Final = 5  # epochs: of equally good trials the one whose best epochs a
 class Confirmed:
     """What a leader is worth: `value` in the search, `mean` over fresh seeds, with the mean's 95 % interval.
 
-    The interval is Student's; there is none (None) for fewer than two trainings. Trainings that failed are counted.
+    The interval is Student's, within what a network's metric can be; there is none (None) for fewer than two trainings.
+    Trainings that failed are counted.
     """
 
     trial: int
@@ -88,7 +97,7 @@ def confirmed(database: Database, study: StudyRecord) -> list[Confirmed]:
         by_trial.setdefault(repeat.trial, []).append(repeat)
     trials = _those(database, study, by_trial)
     found = [
-        _confirmed(number, trial.value, by_trial[number])
+        _confirmed(number, trial.value, by_trial[number], _range_of(study.spec))
         for number, trial in trials.items()
         if trial.value is not None and trial.state not in (State.FAILED, State.DISCARDED)  # since it was confirmed
     ]
@@ -144,7 +153,7 @@ def _as_good(value: float, last: float | None, study: StudyRecord) -> bool:
     return last is not None and study.spec.sign * value <= study.spec.sign * last
 
 
-def _confirmed(number: int, value: float, repeats: Sequence[Repeat]) -> Confirmed:
+def _confirmed(number: int, value: float, repeats: Sequence[Repeat], bounds: tuple[float, float]) -> Confirmed:
     values = tuple(repeat.value for repeat in repeats if repeat.value is not None)
     errors = tuple(f"repeat {repeat.repeat}: {repeat.error}" for repeat in repeats if repeat.value is None)
     failed = len(errors)
@@ -156,11 +165,17 @@ def _confirmed(number: int, value: float, repeats: Sequence[Repeat]) -> Confirme
     from scipy.stats import t
 
     half = float(t.ppf(0.5 + LEVEL / 2, len(values) - 1)) * stdev(map(_bounded, values)) / len(values) ** 0.5
-    return Confirmed(number, value, mean, mean - half, mean + half, values, failed, errors)
+    low, high = max(mean - half, bounds[0]), min(mean + half, bounds[1])
+    return Confirmed(number, value, mean, low, high, values, failed, errors)
 
 
 def _mean(values: Sequence[float]) -> float:
     return fmean(map(_bounded, values))
+
+
+def _range_of(spec: StudySpec) -> tuple[float, float]:
+    """Return what the study's metric can be."""
+    return _RANGES.get(spec.metric, (-inf, inf)) if spec.objective.get("kind") == "network" else (-inf, inf)
 
 
 def _bounded(value: float) -> float:

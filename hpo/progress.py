@@ -24,7 +24,7 @@ from hpo.pictures import draw_curves
 from storage.database import Database
 from storage.errors import StorageError
 from storage.questions.queries import Overview, TrialRecord, list_trials, overview, read_curves
-from storage.studies import StudyRecord
+from storage.studies import StudyRecord, reload_study
 from strategies import State
 
 LOOK_EVERY: Final = 0.25
@@ -79,6 +79,7 @@ class Progress(Watcher):
     def _look(self, *, last: bool = False) -> None:
         began = self._clock()
         with suppress(StorageError):  # who only looks on must not end the search
+            self._study = reload_study(self._database, self._study)  # somebody may have set it another target
             self._show(overview(self._database, self._study), began - self._began, last=last)
         self._next = began + max(LOOK_EVERY, _REST * (self._clock() - began))
 

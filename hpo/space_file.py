@@ -17,7 +17,7 @@ from strategies import Space
 def read_toml(path: Path) -> dict[str, Any]:
     """Return what a TOML file says. Raises SettingError naming the file, and the line where its syntax goes wrong."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SettingError(f"there is no file {path}: give the path of a TOML file") from None
     except OSError as error:

@@ -30,7 +30,7 @@ def confirm(
     """Train the leaders again from fresh seeds.
 
     The best of many noisy trials is partly the luckiest. The means over seeds that the search never saw rank the
-    leaders honestly; hpo best and hpo predict then take the one with the best mean.
+    leaders honestly; hpo best, and the network that it saves, is then the one with the best mean.
     """
     from hpo.cli.search import Limits, stdout_for_the_outcome
 

@@ -78,6 +78,8 @@ def read_study_file(path: Path) -> RunSettings:
             near = nearest(name, known)
             hint = f"did you mean {near!r}?" if near else f"it may have {', '.join(known)}"
             raise SettingError(f"{path}: unknown key {key!r}; {hint}")
+        if name in settings:
+            raise SettingError(f"{path}: {name} is given twice, with - and with _; leave one of them out")
         settings[name] = _checked(name, value, path)
     if "data" not in settings and "objective" not in settings:
         raise SettingError(f'{path}: what is to be tuned? Write data = "digits", or objective = "train.py:objective"')

@@ -34,7 +34,8 @@ def _facts(study: "Study", seen: "Overview") -> dict[str, Any]:
 
     from hpo.cli.outcome import failures
 
-    spec, best, seconds = study.spec, seen.best, seen.train_seconds
+    spec, seconds = study.spec, seen.train_seconds
+    best = None if seen.best is None else study.winner
     return {
         "study": study.name,
         "state": seen.state,
@@ -79,9 +80,11 @@ def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
     say(f"trials     {seen.trials:,}{total}{f' ({states_in_words(seen)})' if seen.trials else ''}")
     say(f"epochs     {seen.epochs:,}{epochs}, at most {targets.max_epochs:,} a trial")
     say(f"failures   {_policy(study)}")
-    if seen.best is not None:
-        say(f"best       {printable(study.spec.metric)} {shown(seen.best.value)} (trial {seen.best.number})")
-        say(f"           {shown(seen.best.params)}")
+    if facts["best"] is not None:
+        best = facts["best"]
+        told = f"{shown(best['value'])} (trial {best['trial']}{_worth(study, best)})"
+        say(f"best       {printable(study.spec.metric)} {told}")
+        say(f"           {shown(best['params'])}")
     if facts["epochs_per_second"] is not None:
         per_second, per_minute = _rate(facts["epochs_per_second"]), _rate(facts["trials_per_minute"])
         say(f"speed      {per_second} epochs a second, {per_minute} trials a minute of training")
@@ -93,6 +96,12 @@ def _tell(facts: dict[str, Any], study: "Study", seen: "Overview") -> None:
         say(f"by hand    changed {'once' if count == 1 else f'{count:,} times'}: {command}", soft_wrap=True)
     say(f"history    {facts['storage']}, view {facts['view']}")
     say(f"next       {_next(study, seen)}", soft_wrap=True)
+
+
+def _worth(study: "Study", best: dict[str, Any]) -> str:
+    """Return what the confirmation of the best trial has shown."""
+    found = next((each for each in study.confirmed if each.trial == best["trial"] and each.mean is not None), None)
+    return "" if found is None else f"; {shown(found.mean)} on average from {len(found.values)} fresh seeds"
 
 
 def _policy(study: "Study") -> str:
@@ -122,6 +131,8 @@ def _silence(job: "RunningJob") -> str:
 def _next(study: "Study", seen: "Overview") -> str:
     from storage.studies import COMPLETE, STOPPED
 
+    if study.spec.objective.get("kind") == "none":  # it is driven by ask and tell: nothing here can go on with it
+        return next_command(study.database, "best" if seen.best is not None else "trials", study.name)
     if seen.state == STOPPED:
         return next_command(study.database, "extend", study.name, "--trials", "N")
     if seen.state != COMPLETE:

@@ -82,6 +82,6 @@ class Grid(Searcher):
         if points is None and isinstance(parameter, Float) and parameter.low < parameter.high:
             raise StrategyError(
                 f"A grid needs a resolution for the float {name!r}: write Float(…, points=5), "
-                f"or Grid(points=5) for all, or Grid(points={{{name!r}: 5}})."
+                f"or Grid(points=5) for all, or Grid(points={{{name!r}: 5}}); in a file's [space], points = 5."
             )
         return parameter.levels(points)

@@ -59,7 +59,10 @@ def test_a_run_confirms_its_leaders(folder, capsys):
         as_json["trial"]
         == study.winner.number
         == json.loads(command_here(capsys, "best", "train", "-f", "json").out)["trial"]
+        == json.loads(command_here(capsys, "show", "train", "-f", "json").out)["best"]["trial"]
     )
+    shown = command_here(capsys, "show", "train").out
+    assert f"(trial {study.winner.number}; {study.confirmed[0].mean:.6g} on average from 5 fresh seeds)" in shown
     assert len(repeats(folder)) == 15
 
 

@@ -194,6 +194,15 @@ def test_a_saved_network_predicts(hpo, here):
     assert (here / "found.csv").read_text() == predicted.out
 
 
+def test_what_comes_next_without_an_objective(empty, capsys):
+    """A study that is driven by ask and tell cannot be resumed here, and nobody is told to."""
+    study = create_study("asked", space=Space(x=Float(0, 1)), n_trials=5)
+    assert "hpo trials asked" in command_here(capsys, "show", "asked").out
+    study.tell(study.ask(), 0.5)
+    assert "hpo best asked" in command_here(capsys, "show", "asked").out
+    assert "resume" not in command_here(capsys, "show", "asked").out
+
+
 @pytest.mark.parametrize(
     "writing",
     [

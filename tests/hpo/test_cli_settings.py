@@ -98,6 +98,20 @@ def test_a_study_file_says_what_options_say(folder, capsys, content, options):
     assert first == second
 
 
+def test_a_byte_order_mark_is_no_key(folder, capsys):
+    """Editors that begin a file with one write study files as well as others."""
+    (folder / "study" / "marked.toml").write_text(STUDY, encoding="utf-8-sig")
+    assert command_here(capsys, "run", "../study/marked.toml", "--name", "marked").code == 0
+
+
+def test_a_key_given_twice(folder, capsys):
+    """In its two spellings: neither wins in silence."""
+    (folder / "study" / "twice.toml").write_text(f"trial-timeout = 5\ntrial_timeout = 6\n{STUDY}")
+    said = command_here(capsys, "run", "../study/twice.toml")
+    assert said.code == 2
+    assert "trial_timeout is given twice" in said.err
+
+
 def test_options_win(folder, capsys):
     """An option has precedence over the same key of the file."""
     line = ("run", "../study/study.toml", "--trials", 2, "--name", "mine", "--storage", "mine.db", "-s", "random")

@@ -18,7 +18,7 @@ from searches import SPACE, searched
 
 import hpo
 from hpo.confirmation import fresh_seed, leaders
-from storage.exchange.confirmations import read_repeats
+from storage.exchange.confirmations import Repeat, read_repeats, write_repeat
 
 
 class Turned(Noisy):
@@ -406,3 +406,15 @@ def test_huge_values_are_confirmed_too() -> None:
     study = searched(huge, 3, strategy="random")
     assert len(study.confirm(3, 3)) == 3
     assert study.winner.value is not None
+
+
+def test_an_interval_stays_within_what_the_metric_can_be() -> None:
+    """A mean accuracy near 1 is not followed by an interval that goes beyond."""
+    study = searched(hpo.NetworkObjective("iris"), 2, space=hpo.Space(learning_rate=hpo.Float(0.01, 0.1)), max_epochs=2)
+    best = study.best_trial
+    for repeat, value in enumerate((1.0, 1.0, 0.9)):
+        write_repeat(study.database, study.record, Repeat(best.number, repeat, 1, best.epochs, value, 1, {}, None, 0.1))
+    (found,) = study.confirmed
+    assert found.low is not None
+    assert 0.7 < found.low < 0.9
+    assert found.high == 1.0

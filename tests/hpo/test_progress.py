@@ -122,6 +122,17 @@ def test_lines_every_few_seconds(study, clock, page):
     assert "3 of 5 trials (3 complete), 12 epochs; best value 0.3 (trial 2)" in written(page).splitlines()[-1]
 
 
+@pytest.mark.parametrize("kind", [LineProgress, LiveProgress])
+def test_a_target_that_is_raised_meanwhile(kind, study, clock, page):
+    """Whoever sets the search another target, it is that one which the display tells."""
+    with kind(study.database, study.record, page, clock) as progress:
+        study.extend(n_trials=1234)
+        tell(study, 0.5)
+        clock.now += 60
+        progress.update()
+    assert "of 1,234 trials" in written(page)
+
+
 def test_the_end_is_told(study, clock, page):
     """When the search is over, its last state is told even if a line has just been written."""
     with LineProgress(study.database, study.record, page, clock) as progress:
