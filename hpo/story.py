@@ -61,9 +61,10 @@ def _standing(trial: "TrialRecord", study: "Study") -> Iterator[str]:
 
     place = rank_of(study.database, study.record, trial.number)
     if place is not None:
-        rank, of = place
-        where = "It is the best" if rank == 1 else f"It ranks {rank:,}"
-        yield f"{where} of {of:,} trials with a value."
+        rank, equals, of = place
+        where = f"It ranks {rank:,}" if rank > 1 else "It is the best" if equals == 1 else "It is among the best"
+        beside = f"; {equals - 1:,} {'is' if equals == 2 else 'are'} as good" if equals > 1 else ""  # noqa: PLR2004
+        yield f"{where} of {of:,} trials with a value{beside}."
     for each in study.confirmed:
         if each.trial == trial.number and each.mean is not None:
             interval = "" if each.low is None else f", between {shown(each.low)} and {shown(each.high)} with 95 %"

@@ -207,8 +207,8 @@ def list_decisions(database: Database, study: StudyRecord, trial: int) -> list[D
 
 
 @persistent
-def rank_of(database: Database, study: StudyRecord, trial: int) -> tuple[int, int] | None:
-    """Return a trial's rank by value (equal values share one), and how many have one; None for one without."""
+def rank_of(database: Database, study: StudyRecord, trial: int) -> tuple[int, int, int] | None:
+    """Return a trial's rank by value, how many share it, and how many have a value; None for one without."""
     mine = (trials.c.study_id == study.id, _USABLE)
     with database.read() as connection:
         value = connection.execute(
@@ -217,9 +217,10 @@ def rank_of(database: Database, study: StudyRecord, trial: int) -> tuple[int, in
         if value is None:
             return None
         better = trials.c.value > value if study.spec.direction == "maximize" else trials.c.value < value
-        count = sa.select(sa.func.count(), sa.func.count(sa.case((better, 1)))).where(*mine)
-        of, ahead = connection.execute(count).one()
-    return ahead + 1, of
+        equal = trials.c.value == value
+        ahead, equals = (sa.func.count(sa.case((condition, 1))) for condition in (better, equal))
+        found = connection.execute(sa.select(ahead + 1, equals, sa.func.count()).where(*mine)).one()
+    return found[0], found[1], found[2]
 
 
 @persistent

@@ -273,3 +273,16 @@ def test_many_decisions_are_counted() -> None:
     assert len(told) == 11
     assert told[5] == "19 more decisions trained it on from epoch 6 to epoch 25."
     assert told[6].split("trained it on ")[1].startswith("from epoch 25 to epoch 26: ")
+
+
+def test_where_a_trial_stands() -> None:
+    """Who shares its value with others is told so, the best included."""
+    study = hpo.create_study(space=hpo.Space(x=hpo.Float(0, 1)), storage=None)
+    for value in (2.0, 1.0, 2.0, 1.0, 1.0, 3.0):
+        study.tell(study.ask(), value)
+    told = {number: "".join(story(study, number)) for number in range(6)}
+    assert "It is among the best of 6 trials with a value; 2 are as good." in told[1]
+    assert "It ranks 4 of 6 trials with a value; 1 is as good." in told[2]
+    assert "It ranks 6 of 6 trials with a value." in told[5]
+    study.tell(study.ask(), 0.5)
+    assert "It is the best of 7 trials with a value." in "".join(story(study, 6))
