@@ -38,18 +38,29 @@ def read_optuna(source: str, study: str | None = None) -> Findings:
     `study` may be left out where there is but one. Pruned trials count as stopped; those that have not ended are left
     out, and that is noted. Raises SettingError when there is no such study, or it has several objectives.
     """
-    url = source if "://" in source else _url(Path(source))
+    is_url = "://" in source
+    url = parse(source if is_url else _url(Path(source)))
+    shown = _origin(url) if is_url else source
     try:
-        engine = sa.create_engine(parse(url), poolclass=sa.NullPool)
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.connect() as connection:
-            return _findings(connection, source.rpartition("@")[2] if "://" in source else Path(source).name, study)
+            return _findings(connection, shown if is_url else Path(source).name, study)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise SettingError(f"no study of Optuna can be read from {source.rpartition('@')[2]}: {reason}") from error
+        raise SettingError(f"no study of Optuna can be read from {shown}: {reason}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, SettingError | SpaceError):
             raise
-        raise SettingError(f"{source.rpartition('@')[2]} holds what Optuna does not write ({error!r:.200})") from error
+        raise SettingError(f"{shown} holds what Optuna does not write ({error!r:.200})") from error
+
+
+def _origin(url: sa.URL) -> str:
+    """Return what may be shown and kept of a URL: where the database is, not who reads it, nor with which settings."""
+    host = url.host or ""
+    if "@" in host:  # the end of the password
+        raise SettingError("the URL of Optuna's database has an @ too many: one in a password is written %40")
+    place = f"[{host}]" if ":" in host else host
+    return f"{url.get_backend_name()}://{place}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
 
 def _url(path: Path) -> str:

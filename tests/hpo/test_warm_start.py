@@ -343,12 +343,36 @@ def test_other_databases_are_no_studies_of_optuna(tmp_path):
     for source, message in (
         (tmp_path / "bare.db", "no study of Optuna can be read"),
         (tmp_path / "hpo.db", "no study of Optuna can be read"),
-        ("postgresql://me:secret@127.0.0.1:1/nothing", "no study of Optuna can be read from 127.0.0.1:1/nothing"),
+        (
+            "postgresql://me:secret@127.0.0.1:1/nothing",
+            "no study of Optuna can be read from postgresql://127.0.0.1:1/nothing:",
+        ),
+        ("postgresql://127.0.0.1:1/nothing?user=me&password=secret", "read from postgresql://127.0.0.1:1/nothing:"),
+        ("postgresql://me:top@secret@127.0.0.1:1/nothing", "an @ too many.*%40"),
+        (f"sqlite:///file:{tmp_path / 'bare.db'}?uri=true&token=secret", r"read from sqlite:///file:\S+bare\.db:"),
         ("mysql://me:secret@host/nothing", "not supported|not a database URL"),
     ):
         with pytest.raises(hpo.HpoError, match=message) as caught:
             warm_start(study, source, optuna_study="x")
         assert "secret" not in str(caught.value)
+
+
+def test_of_a_url_only_the_place_is_kept(theirs, tmp_path):
+    """The trail and the jobs name driver, host, port and database: no user, no password, no setting of the URL."""
+    url = sa.make_url(theirs[1])
+    if url.get_backend_name() == "sqlite":
+        url, place = f"sqlite:///file:{url.database}?uri=true&token=secret", f"sqlite:///file:{url.database}"
+    else:
+        place = f"postgresql://{url.host}:{url.port}/{url.database}"
+        user = {"user": url.username, "password": url.password or "secret"}
+        url = url.set(username=None, password=None).update_query_dict(user).render_as_string(hide_password=False)
+    study = empty_study(tmp_path / "hpo.db", read_optuna(url).read_space(), max_epochs=3)
+    warm_start(study, url)
+    with study.database.read() as connection:
+        [kept] = connection.execute(sa.text("SELECT details FROM interventions")).scalars()
+        reason = connection.execute(sa.text("SELECT reason FROM jobs WHERE number = 0")).scalar_one()
+    assert json.loads(kept)["from"] == f"{place}, study theirs"
+    assert json.loads(reason)["from"] == f"{place}, study theirs, trial 0"
 
 
 def test_a_csv_file_has_quotes_and_commas(tmp_path):
