@@ -28,7 +28,7 @@ class Found:
     params: Mapping[str, object]
     state: State
     steps: Sequence[float] = ()
-    """What was measured on the way."""
+    """Its learning curve; empty where that is not known."""
     value: float | None = None
     """What it came to in the end; None where that was not told."""
     error: str | None = None
@@ -50,7 +50,9 @@ class Findings:
 
     @property
     def max_epochs(self) -> int:
-        """The most that was measured of a result."""
+        """The most that was measured of a result; 1 where of some that are complete only the value is known."""
+        if any(each.state is State.COMPLETE and not each.steps for each in self.results):
+            return 1
         return max((len(_whole(each)) for each in self.results), default=1)
 
 
@@ -225,9 +227,8 @@ def _point(params: Mapping[str, object], space: Space) -> Params:
 
 
 def _whole(found: Found) -> tuple[float, ...]:
-    """Return all that was measured, the value in the end among it."""
-    steps = tuple(found.steps)
-    return steps if found.value is None or found.value in steps else (*steps, found.value)
+    """Return the learning curve; where that is not known, the value in the end alone."""
+    return tuple(found.steps) or (() if found.value is None else (found.value,))
 
 
 def _last(found: Found) -> float:

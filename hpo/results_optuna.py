@@ -1,11 +1,13 @@
 """Studies of Optuna, read from its own tables without Optuna: results, and the space they were drawn from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -18,6 +20,15 @@ from storage.connection.engines import parse
 from strategies import Choice, Float, Int, Parameter, Space, State
 
 _STATES: Final = {"COMPLETE": State.COMPLETE, "PRUNED": State.STOPPED, "FAIL": State.FAILED}
+
+_NO_CURVE: Final = "their steps are not one finite value for each epoch, from 0 or 1 on"
+_NONE: Final = "they have no steps, and others have"
+_ANOTHER: Final = "what trials return is neither the last nor the best of their steps, which measure something else"
+_BETTER: Final = "a step of theirs is as good as the best trial's value, and here a trial is as good as its best epoch"
+_BEFALLS: Final = {
+    State.COMPLETE: "complete trials keep their value alone, without a curve",
+    State.STOPPED: "pruned trials are left out",
+}
 
 
 def _table(name: str, columns: str) -> sa.TableClause:
@@ -80,25 +91,25 @@ def _findings(connection: Connection, origin: str, name: str | None) -> Findings
     drawn_first = sa.select(_params).where(_params.c.trial_id.in_(mine)).order_by(_params.c.param_id)
     for row in connection.execute(drawn_first):
         params.setdefault(row.trial_id, {})[row.param_name] = (row.param_value, row.distribution_json)
-    steps: dict[int, list[float | None]] = {}
+    steps: dict[int, dict[int, float | None]] = {}
     ordered = sa.select(_steps).where(_steps.c.trial_id.in_(mine)).order_by(_steps.c.trial_id, _steps.c.step)
     for row in connection.execute(ordered):
-        steps.setdefault(row.trial_id, []).append(row.intermediate_value)
+        steps.setdefault(row.trial_id, {})[row.step] = row.intermediate_value
     ends = sa.select(_values.c.trial_id, _values.c.value).where(_values.c.trial_id.in_(mine))
     values: dict[int, float | None] = {row.trial_id: row.value for row in connection.execute(ends)}
-    results, left_out, drawn = [], 0, []
-    for row in connection.execute(sa.select(_trials).where(_trials.c.study_id == study_id).order_by(_trials.c.number)):
-        if row.state not in _STATES:
-            left_out += 1
-            continue
-        told = params.get(row.trial_id, {})
-        drawn.append(told)
-        results.append(
-            _found(row, {key: _decoded(*each) for key, each in told.items()}, steps, values.get(row.trial_id))
-        )
+    rows = connection.execute(sa.select(_trials).where(_trials.c.study_id == study_id).order_by(_trials.c.number)).all()
+    told = [_told(row, steps, values.get(row.trial_id)) for row in rows if row.state in _STATES]
+    faults = _find_faults(told, max if directions[0] == "maximize" else min)
+    results, drawn = [], []
+    for each in told:
+        given = params.get(each.row.trial_id, {})
+        drawn.append(given)
+        if each.fault is None or each.state is not State.STOPPED:
+            results.append(_found(each, {key: _decoded(*param) for key, param in given.items()}))
+    left_out = len(rows) - len(told)
     notes = [f"{left_out:,} trials that are running or waiting are left out"] if left_out else []
     direction = directions[0] if directions[0] in ("minimize", "maximize") else None
-    return Findings(f"{origin}, study {name}", results, direction, notes, lambda: _space(drawn))
+    return Findings(f"{origin}, study {name}", results, direction, notes + faults, lambda: _space(drawn))
 
 
 def _chosen(connection: Connection, origin: str, name: str | None) -> tuple[int, str]:
@@ -113,19 +124,10 @@ def _chosen(connection: Connection, origin: str, name: str | None) -> tuple[int,
     return known[name], name
 
 
-def _found(row: Any, params: Mapping[str, object], steps: Mapping[int, Sequence[float | None]], end: Any) -> Found:
-    state = _STATES[row.state]
-    curve: list[float] = []
-    for value in steps.get(row.trial_id, ()):
-        if value is None or not isfinite(value):
-            break
-        curve.append(float(value))
-    value = float(end) if end is not None and isfinite(end) else None
-    if (state is State.COMPLETE and value is None) or (state is State.STOPPED and not curve):
-        state = State.FAILED
-    error = "it failed, or had no finite value" if state is State.FAILED else None
-    kept = value if state is State.COMPLETE else None
-    return Found(f"trial {row.number}", params, state, curve, kept, error, _seconds(row))
+def _found(told: "_Told", params: Mapping[str, object]) -> Found:
+    error = "it failed, or had no finite value" if told.state is State.FAILED else None
+    curve = () if told.fault else told.curve
+    return Found(f"trial {told.row.number}", params, told.state, curve, told.value, error, _seconds(told.row))
 
 
 def _seconds(row: Any) -> float:
@@ -140,6 +142,71 @@ def _decoded(value: float, distribution: str) -> object:
     if told["name"] == "CategoricalDistribution":
         return told["attributes"]["choices"][int(value)]
     return int(value) if told["name"].startswith("Int") else float(value)
+
+
+# --- learning curves ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Told:
+    """A trial that has ended."""
+
+    row: Any
+    state: State
+    value: float | None
+    """What it came to; None of one that is not complete."""
+    curve: Sequence[float]
+    fault: str | None
+    """Why its steps are no learning curve of what was searched for."""
+
+
+def _told(row: Any, steps: Mapping[int, Mapping[int, float | None]], end: float | None) -> _Told:
+    state, reported = _STATES[row.state], dict(steps.get(row.trial_id, {}))
+    value = float(end) if state is State.COMPLETE and _is_finite(end) else None
+    if value is None:
+        while reported and not _is_finite(next(reversed(reported.values()))):  # it ended because of that
+            reported.popitem()
+    if (state is State.COMPLETE and value is None) or (state is State.STOPPED and not reported):
+        state = State.FAILED
+    curve = _curve(reported)
+    return _Told(row, state, value, curve, _NO_CURVE if reported and not curve else None)
+
+
+def _curve(reported: Mapping[int, float | None]) -> tuple[float, ...]:
+    """Return steps as a learning curve; nothing unless there is a finite value for each epoch from 0 or 1 on."""
+    first = min(reported, default=0)
+    values = [value for value in reported.values() if value is not None and isfinite(value)]
+    whole = first in (0, 1) and max(reported, default=0) - first + 1 == len(values)
+    return tuple(map(float, values)) if whole else ()
+
+
+def _is_finite(value: float | None) -> TypeGuard[float]:
+    return value is not None and isfinite(value)
+
+
+def _find_faults(told: Sequence[_Told], better: Callable[[Iterable[float]], float]) -> list[str]:
+    """Find the curves that would make of trials what they were not; return notes about those trials, for people.
+
+    Many report one thing, the loss say, and return another. And a trial is here as good as its best epoch: with curves
+    that have better values than the study's best trial came to, another trial would be the best.
+    """
+    curves = [each for each in told if each.curve]
+    complete = [each for each in told if each.value is not None]
+    best = better(each.value for each in complete if each.value is not None) if complete else None
+    for each in complete:
+        if each.curve and each.value not in (each.curve[-1], better(each.curve)):
+            each.fault = _ANOTHER
+        elif curves and not each.curve and not each.fault:
+            each.fault = _NONE
+    seen = Counter(each.fault for each in complete if each.curve)
+    for each in curves:
+        if each.value is None and seen[_ANOTHER] > seen[None]:
+            each.fault = _ANOTHER
+        elif best is not None and each.fault is None and each.state is not State.FAILED:
+            top = better(each.curve)
+            each.fault = _BETTER if top != each.value and top == better((top, best)) else None
+    counts = Counter((each.state, each.fault) for each in told if each.fault)
+    return [f"{count:,} {_BEFALLS[state]}: {fault}" for (state, fault), count in counts.items() if state in _BEFALLS]
 
 
 # --- the space -----------------------------------------------------------------------------------------------------

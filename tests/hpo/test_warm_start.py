@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sqlite3
 
 import optuna
@@ -11,7 +12,7 @@ from command_line import command_here
 from searches import SPACE, Trainer
 
 import hpo
-from hpo.results import warm_start
+from hpo.results import begin_with, warm_start
 from hpo.results_csv import read_csv_results
 from hpo.results_optuna import read_optuna
 from strategies.trial import ELSEWHERE
@@ -32,7 +33,9 @@ def written(path, text):
 
 def empty_study(url, space=SPACE, **settings):
     """A study without an objective."""
-    return hpo.create_study("mine", **({"space": space, "storage": url, "seed": 1, "strategy": "random"} | settings))
+    return hpo.create_study(
+        **({"name": "mine", "space": space, "storage": url, "seed": 1, "strategy": "random"} | settings)
+    )
 
 
 def told(study, count):
@@ -299,6 +302,70 @@ def test_a_study_of_optuna_is_read_as_optuna_reads_it(theirs, tmp_path):
     assert warm_start(mine, url) == 20
     assert mine.best_params == study.best_trial.params
     assert mine.best_value == study.best_value
+
+
+NAN = float("nan")
+REPORTS = {
+    "the last is the value": ([(1, {0: 4, 1: 3, 2: 1}), (2, {1: 3, 2: 2}), (None, {0: 5, 1: 4})], [3, 2, 2], []),
+    "the best is the value": ([(1, {0: 4, 1: 1, 2: 3}), (2, {0: 2, 1: 3}), (None, {0: 5})], [3, 2, 1], []),
+    "none": ([(1, {}), (2, {})], [0, 0], []),
+    "none of some": ([(1, {}), (2, {0: 2})], [0, 1], ["1 complete .*they have no steps"]),
+    "another measure": (
+        [(1, {0: 0.5, 1: 0.4}), (2, {0: 0.1, 1: 0.05}), (None, {0: 9, 1: 8})],
+        [0, 0],
+        ["2 complete .*neither the last nor the best", "1 pruned .*measure something else"],
+    ),
+    "one mean among many": (
+        [(1, {0: 3, 1: 1}), (2, {0: 3, 1: 2}), (2.5, {0: 3, 1: 2}), (None, {0: 4})],
+        [2, 2, 0, 1],
+        ["1 complete .*neither the last nor the best"],
+    ),
+    "gaps": (
+        [(1, {5: 3, 10: 1}), (2, {0: 3, 2: 2}), (None, {5: 4}), (3, {2: 4, 3: 3})],
+        [0, 0, 0],
+        ["3 complete .*one finite value for each epoch", "1 pruned .*one finite value for each epoch"],
+    ),
+    "NaN amid": (
+        [(1, {0: 3, 1: NAN, 2: 1}), (2, {0: 2, 1: NAN}), (None, {0: 4, 1: NAN, 2: 5}), (None, {0: 4, 1: NAN})],
+        [0, 0, 1],
+        ["2 complete .*one finite value", "1 pruned .*one finite value"],
+    ),
+    "better on the way": (
+        [(1.5, {0: 4, 1: 1, 2: 1.5}), (2, {0: 1.5, 1: 2}), (3, {0: 2, 1: 3}), (None, {0: 1.5, 1: 9}), (None, {0: 1.6})],
+        [0, 0, 2, 1],
+        ["2 complete .*as good as its best epoch", "1 pruned .*as good as its best epoch"],
+    ),
+}
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("reports", REPORTS)
+def test_steps_are_a_curve_where_they_lead_to_the_value(reports, direction, tmp_path):
+    """Of other trials the value alone is kept, and that is noted: whatever was reported, the best is Optuna's best."""
+    trials, lengths, notes = REPORTS[reports]
+    sign = 1 if direction == "minimize" else -1
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'optuna.db'}", direction=direction)
+    for number, (value, steps) in enumerate(trials):
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.PRUNED if value is None else optuna.trial.TrialState.COMPLETE,
+                value=value and sign * value,
+                params={"x": number / 10},
+                distributions={"x": optuna.distributions.FloatDistribution(0, 1)},
+                intermediate_values={step: sign * each for step, each in steps.items()},
+            )
+        )
+    findings = read_optuna(str(tmp_path / "optuna.db"))
+    assert [len(each.steps) for each in findings.results] == lengths
+    assert len(findings.notes) == len(notes)
+    assert all(re.match(expected, note) for expected, note in zip(notes, findings.notes, strict=True))
+    for most in {findings.max_epochs, 1}:
+        mine = empty_study(tmp_path / "hpo.db", name=str(most), direction=direction, max_epochs=most)
+        begin_with(mine, findings, skip_unfit=True)
+        assert (mine.best_params, mine.best_value) == (study.best_params, study.best_value)
+        assert [trial.epochs for trial in mine.trials] == (
+            [n for n in lengths if n] if most > 1 else [1] * len(mine.trials)
+        )
 
 
 def test_the_space_is_derived(theirs):
