@@ -216,14 +216,12 @@ def _result(found: Found, space: Space, max_epochs: int) -> "Result":
 
 def _point(params: Mapping[str, object], space: Space) -> Params:
     """Return params as a point; a choice that may be None is None where nothing is said."""
-    values = dict(params)
-    for name, domain in space.parameters.items():
-        if name not in values and None in getattr(domain, "values", ()):
+    values: dict[str, Any] = dict(params)
+    for name in space.parents_first:
+        may_be_none = None in getattr(space.parameters[name], "values", ())
+        if may_be_none and name not in values and name in space.active(values):
             values[name] = None
-    try:
-        return space.validate(values)
-    except SpaceError:
-        return space.validate(params)
+    return space.validate(values)
 
 
 def _whole(found: Found) -> tuple[float, ...]:

@@ -4,8 +4,9 @@
     0.01,64,adam,0.93,complete
 
 Hyperparameters may be called `params_<name>`, as in tables that hpo trials and Optuna write; then other columns do not
-count. An empty cell is a hyperparameter that is not active. Instead of one value there may be a curve: `value_1`,
-`value_2` … `state` may be complete (as where there is none), stopped or failed; or Optuna's words for them.
+count. An empty cell is a hyperparameter that is not active, or the choice None or "". Instead of one value there may be
+a curve: `value_1`, `value_2` … `state` may be complete (as where there is none), stopped or failed; or Optuna's words
+for them.
 """
 
 import csv
@@ -120,7 +121,7 @@ def _row(where: str, place: str, cells: Sequence[str], columns: Columns, space: 
     if state is State.COMPLETE and not values:
         state = State.FAILED
     error = (told.get("error") or "no finite value was measured")[:1000] if state is State.FAILED else None
-    given = {name: _typed(space.parameters[name], cells[at]) for at, name in params.items() if cells[at]}
+    given = _params(where, {name: cells[at] for at, name in params.items()}, space)
     return Found(place, given, state, values, None, error, _seconds(told))
 
 
@@ -140,10 +141,38 @@ def _values(where: str, cells: Sequence[str]) -> tuple[float, ...]:
     return tuple(read())
 
 
-def _typed(domain: Float | Int | Choice, cell: str) -> Any:
-    """Return a cell as a value of the domain if it can be read as one, else as text."""
-    if isinstance(domain, Choice):
-        return next((each for each in domain.values if _spelled(each, cell)), cell)
+def _params(where: str, cells: Mapping[str, str], space: Space) -> dict[str, Any]:
+    """Return what cells say of hyperparameters; an empty one is the choice that is written so, where it is active."""
+    given: dict[str, Any] = {}
+    for name, cell in cells.items():
+        if cell:
+            domain = space.parameters[name]
+            given[name] = _chosen(where, name, domain, cell) if isinstance(domain, Choice) else _typed(domain, cell)
+    for name in space.parents_first:
+        domain = space.parameters[name]
+        if cells.get(name) != "" or not isinstance(domain, Choice):
+            continue
+        if (None in domain.values or "" in domain.values) and name in space.active(given):
+            given[name] = _chosen(where, name, domain, "")
+    return given
+
+
+def _chosen(where: str, name: str, domain: Choice, cell: str) -> Any:
+    """Return the value that hpo trials writes so, or else one that may be written so, or else the text.
+
+    Raises SettingError where several are written alike.
+    """
+    alike = [value for value in domain.values if cell == ("" if value is None else str(value))]
+    if len(alike) > 1:
+        raise SettingError(
+            f"{where}: the cell {cell!r} of {name!r} may be {' or '.join(map(repr, alike))}, which are written alike: "
+            "give a space in which they are not, or leave the line out"
+        )
+    return alike[0] if alike else next((value for value in domain.values if _spelled(value, cell)), cell)
+
+
+def _typed(domain: Float | Int, cell: str) -> int | float | str:
+    """Return a cell as a number of the domain if it can be read as one, else as text."""
     try:
         number = float(cell)
         if isinstance(domain, Float):

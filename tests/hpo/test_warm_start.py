@@ -172,7 +172,7 @@ def test_cells_are_read_as_their_parameters_say(tmp_path):
         [0.0, 4, 2],
         [1.0, 5, 2.5],
         [0.1, 6, None],
-        [0.2, 7],
+        [0.2, 7, None],
     ]
     study = empty_study(tmp_path / "hpo.db", TWO)
     assert warm_start(study, path) == 5
@@ -196,6 +196,39 @@ def test_tables_of_our_own_and_of_optuna_are_read(tmp_path, capsys):
     third = empty_study(tmp_path / "c.db")
     assert warm_start(third, tmp_path / "theirs.csv") == 3
     assert [t.value for t in third.trials] == [t.value for t in theirs.trials]
+
+
+def test_every_choice_comes_back_from_a_table(tmp_path, capsys):
+    """Text that is empty, or reads like None or a number, is what it was; a cell that may be two values is refused."""
+    space = hpo.Space(
+        parent=hpo.Choice("", "x"),
+        none=hpo.Choice(None, "None", "nan"),
+        blank=hpo.Choice("", "y", when={"parent": ""}),
+        below=hpo.Float(0, 1, when={"none": None}),
+        number=hpo.Choice("1.0", 1, 2.5),
+        flag=hpo.Choice(True, "true", False),  # noqa: FBT003 - the values chosen from
+    )
+    study = empty_study(tmp_path / "a.db", space)
+    for trial in [study.ask() for _ in range(40)]:
+        study.tell(trial, 1.0)
+    said = command_here(capsys, "trials", "mine", "--format", "csv", "--storage", tmp_path / "a.db")
+    other = empty_study(tmp_path / "b.db", space)
+    assert warm_start(other, written(tmp_path / "h.csv", said.out)) == 40
+    same = [json.dumps(trial.params) for trial in study.trials]
+    assert [json.dumps(trial.params) for trial in other.trials] == same
+    for values, cell in ((("", None), ""), ((1, "1"), "1"), ((True, "True"), "True")):
+        choice = empty_study(tmp_path / f"{cell}.db", hpo.Space(x=hpo.Float(0, 1), c=hpo.Choice(*values)))
+        with pytest.raises(hpo.SettingError, match=f"line 2: the cell '{cell}' of 'c' may be .*written alike"):
+            warm_start(choice, written(tmp_path / "h.csv", f"x,c,value\n0.5,{cell},1\n"))
+
+
+def test_what_is_wrong_is_told_where_a_choice_may_be_none(tmp_path):
+    """The error names the hyperparameter that does not fit, not the one that is rightly left empty."""
+    space = hpo.Space(o=hpo.Choice("a", None), x=hpo.Float(0, 1), y=hpo.Choice("b", "c"))
+    study = empty_study(tmp_path / "hpo.db", space)
+    for line, message in ((",5,b", "'x': 5.0 is not between"), (",0.5,", "'y' is missing")):
+        with pytest.raises(hpo.SettingError, match=message):
+            warm_start(study, written(tmp_path / "h.csv", f"o,x,y,value\n{line},1\n"))
 
 
 WRONG = {
