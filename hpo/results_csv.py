@@ -6,19 +6,23 @@
 Hyperparameters may be called `params_<name>`, as in tables that hpo trials and Optuna write; then other columns do not
 count. An empty cell is a hyperparameter that is not active, or the choice None or "". Instead of one value there may be
 a curve: `value_1`, `value_2` … `state` may be complete (as where there is none), stopped or failed; or Optuna's words
-for them.
+for them. Cells are separated by commas, semicolons or tabs.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from hpo.errors import SettingError
 from hpo.results import Findings, Found
 from strategies import Choice, Float, Int, Space, State
 from strategies.spelling import suggestion
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 STATES: Final[Mapping[str, State | None]] = {
     "": State.COMPLETE,
@@ -34,6 +38,7 @@ STATES: Final[Mapping[str, State | None]] = {
 }
 """What a cell may say of a trial's state; None: it is left out."""
 
+SEPARATORS: Final = (",", ";", "\t")
 _BESIDE: Final = ("state", "number", "trial", "seconds", "train_seconds", "error")
 
 
@@ -44,7 +49,8 @@ def read_csv_results(path: Path, space: Space, *, value: str = "value", ignore: 
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
+            separator = max(SEPARATORS, key=lambda each: _fitness(file, each, value))
+            reader = _reader(file, separator)
             header = next(reader, None)
             if not header:
                 raise SettingError(f"{path} is empty: its first line names the columns")
@@ -75,6 +81,20 @@ Columns = tuple[Mapping[int, str], Sequence[int], Mapping[str, int]]
 """The hyperparameters by column, the columns of values, and the other columns that mean something."""
 
 
+def _reader(file: TextIO, separator: str) -> "Reader":
+    file.seek(0)
+    return csv.reader(file, delimiter=separator, strict=True)
+
+
+def _fitness(file: TextIO, separator: str, value: str) -> tuple[bool, int]:
+    """Return how well a separator parts the first line: whether there is a column of values, and how many columns."""
+    try:
+        header = next(_reader(file, separator), [])
+    except csv.Error:
+        return False, 0
+    return any(_epoch(name, value) is not None for name in header), len(header)
+
+
 def _columns(path: Path, header: Sequence[str], space: Space, value: str, ignore: Sequence[str]) -> Columns:
     if twice := next((name for name in header if header.count(name) > 1), None):
         raise SettingError(f"{path} has two columns {twice!r}: rename one")
@@ -82,15 +102,12 @@ def _columns(path: Path, header: Sequence[str], space: Space, value: str, ignore
     params, curve, beside = {}, {}, {}
     for place, name in enumerate(header):
         plain = name.removeprefix("params_") if prefixed else name
-        number = name.removeprefix(f"{value}_")
         if name in ignore:
             continue
         if plain in space.parameters and (not prefixed or name != plain):
             params[place] = plain
-        elif name == value:
-            curve[0] = place
-        elif name.startswith(f"{value}_") and number.isascii() and number.isdigit() and 0 < len(number) <= 6:  # noqa: PLR2004
-            curve[int(number)] = place
+        elif (epoch := _epoch(name, value)) is not None:
+            curve[epoch] = place
         elif name in _BESIDE:
             beside[name] = place
         elif not prefixed or name != plain:
@@ -105,6 +122,14 @@ def _columns(path: Path, header: Sequence[str], space: Space, value: str, ignore
     if 0 not in curve and sorted(curve) != list(range(1, len(curve) + 1)):
         raise SettingError(f"{path}: the columns {value}_1, {value}_2 … have a gap: each stands for one epoch")
     return params, [curve[epoch] for epoch in sorted(curve)], beside
+
+
+def _epoch(name: str, value: str) -> int | None:
+    """Return the epoch whose values a column holds, 0 for values in the end; None of any other column."""
+    if name == value:
+        return 0
+    number = name.removeprefix(f"{value}_")
+    return int(number) if name != number and re.fullmatch("[0-9]{1,6}", number) else None
 
 
 def _row(where: str, place: str, cells: Sequence[str], columns: Columns, space: Space) -> Found | None:

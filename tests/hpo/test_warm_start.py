@@ -231,6 +231,18 @@ def test_what_is_wrong_is_told_where_a_choice_may_be_none(tmp_path):
             warm_start(study, written(tmp_path / "h.csv", f"o,x,y,value\n{line},1\n"))
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_have_other_separators(separator, tmp_path):
+    """Semicolons and tabs part cells where the header says so; a comma within a cell parts nothing then."""
+    space = hpo.Space({"x": hpo.Float(0, 1), "kind": hpo.Choice("a,b", "c"), "a;b\tc,d": hpo.Int(1, 9)})
+    rows = (["x", "kind", '"a;b\tc,d"', "value"], ["0.5", "a,b", "3", "1"], ["0.25", "c", "4", "2"])
+    text = "".join(f"{separator.join(row)}\n" for row in rows)
+    results = read_csv_results(written(tmp_path / "h.csv", text), space).results
+    assert [list(each.params.values()) for each in results] == [[0.5, "a,b", 3], [0.25, "c", 4]]
+    with pytest.raises(hpo.SettingError, match="no column 'value'"):
+        read_csv_results(written(tmp_path / "h.csv", "x;kind\n0.5;c\n".replace(";", separator)), space)
+
+
 WRONG = {
     "": "is empty",
     "x,x,value\n": "two columns 'x'",
