@@ -105,9 +105,8 @@ class Model:
             raise ModelError(str(error)) from error
 
     def _outputs(self, table: Any) -> NDArray[Any]:
-        columns = [column.name for column in self.preprocessing.columns]
         try:
-            inputs = self.preprocessing.transform(open_features(table, columns))
+            inputs = self.preprocessing.transform(open_features(table, self.preprocessing.columns))
         except DataError as error:
             raise ModelError(f"the model cannot predict on this table: {error}") from error
         return predict(self.architecture, self.weights, inputs)

@@ -63,6 +63,12 @@ def check_names(names: Sequence[str], where: str) -> None:
             )
 
 
+def replaced(frame: "pd.DataFrame", others: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the table with those of its columns that are in `others` as they are there."""
+    columns = {name: others[name] if name in others.columns else frame[name] for name in frame.columns}
+    return type(frame)(columns)
+
+
 def kind_of(values: "pd.Series[Any]") -> Kind:
     """Tell the kind from a column with at least one value; raises DataError for values that fit none."""
     import pandas as pd

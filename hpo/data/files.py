@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,15 +20,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS: Final = (",", ";", "\t")
+MISSING: Final = ("?", "#N/A", "#NA", "<NA>")
+"""No cell that holds one of these holds anything: the UCI repository, spreadsheets and pandas write them so."""
+_DECIMAL: Final = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A table and, from a file that keeps them apart, the targets, and what else is beside them by name."""
+    """A table and, from a file that keeps them apart, the targets, and what else is beside them by name.
+
+    Of a CSV file, `decimals` are the columns of text that are numbers with a decimal comma, as numbers; `verbatim`
+    reads the columns that it is given the names of as text, in which NA, None and the like are not missing.
+    """
 
     frame: "pd.DataFrame"
     targets: "pd.DataFrame | None" = None
     beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    decimals: "pd.DataFrame | None" = None
+    verbatim: "Callable[[Sequence[str]], pd.DataFrame] | None" = None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -53,22 +63,52 @@ def parse(content: bytes, path: Path) -> Contents:
 
 
 def _read_csv(content: bytes, path: Path) -> Contents:
-    import pandas as pd
-
     text = _decoded(content, path)
     separator = max(SEPARATORS, key=lambda candidate: len(next(_rows(text, candidate, path))[1]))
     _check_rows(text, separator, path)
+
+    def read(names: Sequence[str] | None = None, **options: Any) -> "pd.DataFrame":
+        return _frame(text, separator, path, names, options)
+
+    frame = read()
+    commas = [] if separator == "," else [name for name in frame.columns if _has_decimal_commas(frame[name])]
+    return Contents(
+        frame,
+        decimals=read(commas, decimal=",") if commas else None,
+        verbatim=lambda names: read(names, dtype=str, keep_default_na=False),
+    )
+
+
+def _frame(
+    text: str, separator: str, path: Path, names: Sequence[str] | None, options: Mapping[str, Any]
+) -> "pd.DataFrame":
+    """Return the table, or its columns of these names."""
+    import pandas as pd
+
     try:
-        frame = pd.read_csv(
+        frame: pd.DataFrame = pd.read_csv(
             io.StringIO(text, newline=""),
             sep=separator,
             skipinitialspace=True,
-            na_values=["?"],  # how the UCI repository marks a missing value
+            na_values=list(MISSING),
             low_memory=False,
+            usecols=None if names is None else lambda name: str(name).strip() in names,
+            **options,
         )
     except (ValueError, OverflowError) as error:
         raise DataError(f"{path}: cannot be read as CSV ({str(error).strip()}). Correct that place.") from error
-    return Contents(frame.set_axis([str(name).strip() for name in frame.columns], axis=1))
+    return frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
+
+
+def _has_decimal_commas(values: "pd.Series[Any]") -> bool:
+    """Tell a column whose texts are all numbers, some with a decimal comma; a point besides could mean either."""
+    from pandas.api import types
+
+    if types.is_numeric_dtype(values.dtype):
+        return False
+    texts = values.dropna()
+    are_numbers = all(isinstance(text, str) and _DECIMAL.fullmatch(text) for text in texts)
+    return are_numbers and any("," in text for text in texts)
 
 
 def _decoded(content: bytes, path: Path) -> str:

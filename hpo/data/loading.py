@@ -77,14 +77,14 @@ def load_source(source: Mapping[str, Any]) -> Data:
 
 
 def _prepared(table: Table, options: Options) -> Data:
+    remarks = Remarks(list(table.notes))
     try:
-        return _prepare(table, options)
+        return _prepare(table, options, remarks)
     except DataError as error:
         raise DataError(f"{table.origin.get('path', table.name)}: {error}") from error
 
 
-def _prepare(table: Table, options: Options) -> Data:
-    remarks = Remarks()
+def _prepare(table: Table, options: Options, remarks: Remarks) -> Data:
     roles = assign_roles(table, options, remarks)
     names = list(roles.targets.columns)
     kind, values = read_targets(roles.targets, options.task or table.task, remarks)

@@ -1,7 +1,7 @@
 """Where data come from: scikit-learn's sets by name, files by path, tables and arrays in memory."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from numpy.typing import NDArray
 
 from hpo.data.arrays import features_of, targets_of
-from hpo.data.columns import check_names
+from hpo.data.columns import Column, Kind, check_names, replaced
 from hpo.data.files import READERS, parse, read_bytes
 from hpo.data.messages import DataError, quoted
 from hpo.data.targets import Task
@@ -34,7 +34,8 @@ class Table:
     """A table as it came; nothing is decided yet.
 
     `targets` are there where the source keeps them apart: then a person has chosen the columns as features, on
-    purpose. `origin` is the beginning of `Data.source`; `beside` are further arrays by name, as of an NPZ file.
+    purpose. `origin` is the beginning of `Data.source`; `beside` are further arrays by name, as of an NPZ file;
+    `verbatim` is that of a CSV file's `Contents`. `notes` tell how the table was read.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Table:
     origin: Mapping[str, str]
     task: Task | None = None
     beside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    verbatim: "Callable[[Sequence[str]], pd.DataFrame] | None" = None
+    notes: tuple[str, ...] = ()
 
     @property
     def chosen(self) -> bool:
@@ -73,20 +76,28 @@ def open_table(source: Any, sha256: str | None = None) -> Table:
     )
 
 
-def open_features(table: Any, columns: Sequence[str]) -> "pd.DataFrame":
+def open_features(table: Any, columns: Sequence[Column]) -> "pd.DataFrame":
     """Return a table that needs no target: a DataFrame, a file, or an array.
 
-    An array, also one in an NPZ file, has no names: its columns are `columns`, in that order. Raises DataError.
+    An array, also one in an NPZ file, has no names: its columns are `columns`, in that order. Numbers with a decimal
+    comma are read where a number is wanted: in a column of categories they are texts. Raises DataError.
     """
     import pandas as pd
 
+    names = [column.name for column in columns]
     if isinstance(table, pd.DataFrame):
         return _tidy(table, "the table")
     if not isinstance(table, str | Path):
-        return _in_order(features_of(table, "X"), columns, "X")
+        return _in_order(features_of(table, "X"), names, "X")
     path = Path(table).expanduser()
-    frame = parse(read_bytes(path), path).frame
-    return _in_order(frame, columns, str(path)) if path.suffix.casefold() == ".npz" else _tidy(frame, str(path))
+    contents = parse(read_bytes(path), path)
+    if path.suffix.casefold() == ".npz":
+        return _in_order(contents.frame, names, str(path))
+    frame = _tidy(contents.frame, str(path))
+    if contents.decimals is None:
+        return frame
+    numbers = {column.name for column in columns if column.kind is Kind.NUMBER}
+    return replaced(frame, contents.decimals[[name for name in contents.decimals.columns if name in numbers]])
 
 
 def _built_in(name: str) -> Table:
@@ -121,8 +132,19 @@ def _file(source: str | Path, sha256: str | None) -> Table:
             "Bring the old content back, or start anew with this one."
         )
     contents = parse(content, path)
-    origin = {"path": str(path), "sha256": digest}
-    return Table(path.stem, _tidy(contents.frame, str(path)), contents.targets, origin, beside=contents.beside)
+    frame, notes = _tidy(contents.frame, str(path)), []
+    if contents.decimals is not None:
+        frame = replaced(frame, contents.decimals)
+        notes.append(f"Read as numbers with a decimal comma: {quoted(list(contents.decimals.columns))}.")
+    return Table(
+        path.stem,
+        frame,
+        contents.targets,
+        {"path": str(path), "sha256": digest},
+        beside=contents.beside,
+        verbatim=contents.verbatim,
+        notes=tuple(notes),
+    )
 
 
 def _pair(x: Any, y: Any) -> Table:

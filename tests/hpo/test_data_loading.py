@@ -215,6 +215,44 @@ def test_csv_separators_quotes_and_byte_order_marks_do_not_matter(tmp_path, sepa
     assert categories == [f'note_a{separator} "b"\nc{digit}' for digit in (0, 1)]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_numbers_with_a_decimal_comma_are_the_same_numbers(tmp_path, separator):
+    """Features, targets and weights; a note names the columns. Where commas separate fields, "7,5" stays a text."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "heat": np.where(rng.random(ROWS) < 0.1, np.nan, rng.normal(20, 9, ROWS).round(2)),
+            "tiny": rng.normal(size=ROWS) * 1e-9,
+            "count": rng.integers(0, 9, ROWS),
+            "w": rng.random(ROWS).round(3) + 0.5,
+            "y": rng.normal(size=ROWS).round(3),
+        }
+    )
+    commas, points = tmp_path / "commas.csv", tmp_path / "points.csv"
+    table.to_csv(commas, index=False, sep=separator, decimal=",")
+    table.to_csv(points, index=False)
+    data, expected = (load_data(path, weight="w") for path in (commas, points))
+    assert same(data, expected)
+    assert data.target == expected.target
+    assert set(data.notes) - set(expected.notes) == {"Read as numbers with a decimal comma: 'heat', 'tiny', 'w', 'y'."}
+    assert data.warnings == ()
+    table.to_csv(commas, index=False, decimal=",")
+    with pytest.raises(DataError):
+        load_data(commas)
+
+
+@pytest.mark.parametrize("other", ["1.5", "1.234,5", "1,2,3", ",", "a", "-"])
+def test_where_one_cell_is_no_number_with_a_decimal_comma_the_column_is_text(tmp_path, other):
+    """Nothing is guessed: a point may be a decimal point or part thousands."""
+    cells = [f"{index % 7},5" for index in range(ROWS)]
+    cells[5] = other
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"x": cells, "y": [0, 1] * (ROWS // 2)}).to_csv(path, index=False, sep=";")
+    data = load_data(path)
+    assert data.preprocessing.columns[0].kind is Kind.CATEGORY
+    assert "x_0,5" in data.preprocessing.feature_names
+
+
 def test_several_targets_are_named_in_a_sequence_or_by_commas(tmp_path):
     """A list, a tuple, commas and both together name the same columns, each once, in the order given."""
     path = written(people(), tmp_path / "people.csv")

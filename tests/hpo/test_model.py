@@ -141,6 +141,18 @@ def test_the_way_a_table_comes_does_not_matter(classifier, tmp_path):
         assert np.array_equal(classifier.predict_proba(other), expected)
 
 
+def test_decimal_commas_are_numbers_where_the_model_has_numbers(classifier, tmp_path):
+    """A file with decimal commas is the same rows; a category keeps its commas, whatever else is in its column."""
+    table = people()
+    table.to_csv(tmp_path / "commas.csv", index=False, sep=";", decimal=",")
+    assert np.array_equal(classifier.predict_proba(tmp_path / "commas.csv"), classifier.predict_proba(table))
+    sizes = table.assign(town=np.where(table["fare"] > 15000, "1,5", "small"))
+    model = trained(load_data(sizes, target="survived"))
+    large = sizes[sizes["town"] == "1,5"]
+    large.to_csv(tmp_path / "large.csv", index=False, sep=";")
+    assert np.array_equal(model.predict_proba(tmp_path / "large.csv"), model.predict_proba(large))
+
+
 def test_arrays_and_npz_files_go_by_position(tmp_path):
     """An array has the columns of the training table in their order, those included that were dropped."""
     data = load_data("digits")
