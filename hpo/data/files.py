@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS: Final = (",", ";", "\t")
-MISSING: Final = ("?", "#N/A", "#NA", "<NA>")
-"""No cell that holds one of these holds anything: the UCI repository, spreadsheets and pandas write them so."""
-_DECIMAL: Final = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?\s*")
+MISSING: Final = ("", "?", "#N/A", "#NA", "<NA>")
+"""Cells that hold nothing, whatever their column: as the UCI repository, spreadsheets and pandas write them."""
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]+(,[0-9]+)?([eE][+-]?[0-9]+)?\s*")
 
 
 @dataclass(frozen=True, slots=True)

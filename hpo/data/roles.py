@@ -1,12 +1,14 @@
 """The roles of a table's columns: which are features, which are targets, and which says how much a row counts."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from hpo.data.arrays import weight_of
-from hpo.data.messages import DataError, Remarks, quoted
+from hpo.data.columns import Kind, kind_of, replaced
+from hpo.data.messages import DataError, Remarks, counted, quoted
 from hpo.data.options import Options
 from hpo.data.sources import Table
 from strategies.spelling import suggestion
@@ -55,7 +57,36 @@ def _targets(table: Table, names: Sequence[str] | None, remarks: Remarks) -> "pd
                 f"there is no column '{name}' to be the target.{suggestion(name, columns)} "
                 f"Name one of {quoted(columns)}."
             )
-    return table.frame[targets]
+    return _with_labels(table, targets, remarks)
+
+
+def _with_labels(table: Table, names: Sequence[str], remarks: Remarks) -> "pd.DataFrame":
+    """Return the targets; in those of text NA, None and the like are labels, as far as the file tells.
+
+    Among features they are missing, as pandas has it: nothing is lost there, missing being a category of its own. Of
+    several targets each has two values, and a third is what is missing.
+    """
+    targets = table.frame[list(names)]
+    texts = [name for name in names if _is_text_with_gaps(targets[name])]
+    if table.verbatim is None or not texts:
+        return targets
+    labels = table.verbatim(texts)
+    if len(names) > 1:
+        labels = labels.loc[:, labels.nunique() <= 2]  # noqa: PLR2004 - yes, no
+    for name in labels.columns:
+        found = Counter(labels[name][targets[name].isna()].dropna().tolist())
+        if found:
+            said = ", ".join(f"'{label}' in {counted(rows, 'row')}" for label, rows in found.most_common())
+            remarks.warnings.append(
+                f"The target '{name}' holds {said}: learned like any other label. "
+                "Empty those cells if nothing is known there."
+            )
+    return replaced(targets, labels)
+
+
+def _is_text_with_gaps(values: "pd.Series[Any]") -> bool:
+    gaps = values.isna()
+    return bool(gaps.any()) and not gaps.all() and kind_of(values) is Kind.CATEGORY
 
 
 def _each_named(names: Sequence[str], columns: Collection[str]) -> list[str]:

@@ -136,6 +136,46 @@ def test_rows_without_one_of_their_targets_are_left_out_and_counted(columns):
             assert np.array_equal(one, other)
 
 
+NOTHING = ["None", "NA", "null", "nan", "NaN", "N/A"]
+
+
+@pytest.mark.parametrize("text", NOTHING)
+def test_a_text_that_pandas_takes_for_missing_is_a_class_like_any_other(tmp_path, text):
+    """Beside other texts in a CSV file's target it is learned, and told; what is empty, or "?", is missing."""
+    labels = np.array(["low", text] * (ROWS // 2), dtype=object)
+    labels[:4] = ["", "?", "", "#N/A"]
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"x": RNG.normal(size=ROWS), "t ": labels}).to_csv(path, index=False)
+    data = load_data(path, target="t")
+    assert set(data.target.classes) == {"low", text}
+    assert sum(len(data.part(part)[1]) for part in PARTS) == ROWS - 4
+    told, left_out = data.warnings
+    assert told.startswith(f"The target 't' holds '{text}' in 43 rows: learned like any other label. Empty those")
+    assert left_out == "Left out 4 rows whose target 't' is missing."
+
+
+@pytest.mark.parametrize("text", NOTHING)
+def test_a_text_for_missing_is_no_class_among_numbers_and_no_third_value_of_a_label(tmp_path, text):
+    """Among numbers and booleans, and beside yes and no of several targets, it is what is missing; else a value."""
+    columns = {
+        "number": np.resize(["1", "2"], ROWS),
+        "truth": np.resize(["True", "False"], ROWS),
+        "label": np.resize(["yes", "no"], ROWS),
+    }
+    columns = {name: np.where(np.arange(ROWS) < 5, text, labels) for name, labels in columns.items()}
+    columns["some"] = np.resize(["some", text], ROWS)
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"x": RNG.normal(size=ROWS), **columns}).to_csv(path, index=False)
+    for target, classes in {
+        "number": (1, 2),
+        "truth": (False, True),
+        "label,some": (("no", "yes"), tuple(sorted(["some", text]))),
+    }.items():
+        data = load_data(path, target=target)
+        assert data.target.classes == classes
+        assert sum(len(data.part(part)[1]) for part in PARTS) == ROWS - 5
+
+
 def test_classes_are_places_in_their_order():
     """A worked example: classes in rising order, int64 places, the label of the largest output."""
     target = ClassTarget(("y",), ("high", "low", "middle"))
