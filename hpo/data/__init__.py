@@ -6,7 +6,7 @@
     files, arrays   CSV, Parquet, NPZ               splits          training, validation, test
     sources         where a table comes from        screening       which columns are of use
     dataset         the result                      preprocessing   what the training part teaches
-    loading         all of it, in order
+    loading         all of it, in order             lookalikes      texts that could be numbers
 
 pandas and scikit-learn are imported when data are loaded, not before.
 """

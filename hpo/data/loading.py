@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_ROWS: Final = 10
+TOLD: Final = 3
+"""An error comes with so many of the warnings before it."""
 
 Weights = NDArray[np.float64] | None
 
@@ -81,7 +83,8 @@ def _prepared(table: Table, options: Options) -> Data:
     try:
         return _prepare(table, options, remarks)
     except DataError as error:
-        raise DataError(f"{table.origin.get('path', table.name)}: {error}") from error
+        told = " ".join([str(error), *remarks.warnings[:TOLD]])  # what was noticed before may be the cause
+        raise DataError(f"{table.origin.get('path', table.name)}: {told}") from error
 
 
 def _prepare(table: Table, options: Options, remarks: Remarks) -> Data:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.data.columns import Column, Kind, converted, kind_of
+from hpo.data.lookalikes import almost_numbers
 from hpo.data.messages import DataError, Remarks, counted, quoted
 from hpo.data.preprocessing import MAX_CATEGORIES
 
@@ -64,22 +65,20 @@ def _judged(values: "pd.Series[Any]", train: NDArray[Any], *, named_rows: bool, 
     infinite = int(missing.sum() - values.isna().sum())
     if infinite:
         remarks.warnings.append(f"The column '{name}' holds {counted(infinite, 'infinite number')}: taken as missing.")
-    if named_rows and _is_identifier(name, kind, read[~missing], len(values)):
-        return Column(name, kind, "identifier")
+    identifies = named_rows and _is_identifier(name, kind, read[~missing], len(values))
     if kind is Kind.CATEGORY:
-        _remark_categories(name, read[~missing].tolist(), remarks)
+        _remark_categories(name, read[~missing].tolist(), remarks, few=not identifies)
+    if identifies:
+        return Column(name, kind, "identifier")
     return Column(name, kind, "constant" if _is_constant(read[train], missing[train], kind) else "")
 
 
-def _remark_categories(name: str, texts: list[str], remarks: Remarks) -> None:
-    other = [text for text in texts if not _is_number(text)]
-    if 0 < len(other) < len(texts) / 10:
-        remarks.warnings.append(
-            f"The column '{name}' holds numbers, but for {counted(len(other), 'text')} such as '{other[0][:40]}': "
-            "taken as categories. Empty those cells if numbers are meant."
-        )
+def _remark_categories(name: str, texts: list[str], remarks: Remarks, *, few: bool) -> None:
+    """Tell of categories that could be numbers, and of more than there may be, where there should be `few`."""
+    if told := almost_numbers(f"The column '{name}'", texts, "categories" if few else "text"):
+        remarks.warnings.append(told)
     levels = len(set(texts))
-    if levels > MAX_CATEGORIES:
+    if few and levels > MAX_CATEGORIES:
         remarks.notes.append(
             f"The column '{name}' has {levels:,} categories: the most frequent have an input each, the rest share one."
         )
@@ -101,11 +100,3 @@ def _is_constant(values: NDArray[Any], missing: NDArray[Any], kind: Kind) -> boo
     if kind is Kind.CATEGORY and missing.any():
         return len(present) == 0
     return len(present) == 0 or bool(np.all(present == present[0]))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

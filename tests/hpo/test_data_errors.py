@@ -138,6 +138,16 @@ SOURCES = {
         {"target": ["town", "species"], "task": "classification"},
         ["'town', 'species'", "one target", "Name one", "multilabel"],
     ),
+    "percentages as target": (
+        also(y=[f"{number}%" for number in range(40)]),
+        {},
+        ["'y' has 40 classes in 40 rows", "signs or commas in 40 rows (such as '0%')", "write them like 1234.5"],
+    ),
+    "decimal commas among commas": (
+        pd.DataFrame({"c": [f"{number},5" for number in range(40)], "y": ["a", "b"] * 20}),
+        {},
+        ["identifiers: 'c'", "'0,5'", "write them like 1234.5"],
+    ),
     "one label": (GOOD, {"target": "town", "task": "multilabel"}, ["'town'", "several", "Name", "classification"]),
     "labels as measures": (
         GOOD,

@@ -109,6 +109,40 @@ def test_a_stray_text_among_numbers_is_told():
     assert "'l2'" in warning
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["1.5", "2", "-"], ["'-'", "other text in 33 rows", "empty"]),
+        (["12.3%", "7.5%"], ["'12.3%'", "signs or commas in 100 rows", "write"]),
+        (["€ 12", "7,50 €"], ["'€ 12'", "100 rows"]),
+        (["1,234,567", "12"], ["'1,234,567'", "50 rows"]),
+        (["1.234,56", "7,5"], ["'1.234,56'", "100 rows"]),
+        (["7,5", "8", "n. a."], ["'7,5'", "34 rows", "'n. a.'", "33 rows"]),
+    ],
+)
+def test_numbers_that_are_written_otherwise_are_told(cells, said):
+    """Signs, commas and a text for what is missing make categories of numbers, and a warning says so."""
+    (warning,) = load_data(measured().assign(c=np.resize(cells, ROWS))).warnings
+    for part in ["'c'", "categories", *said]:
+        assert part in warning
+
+
+@pytest.mark.parametrize(
+    "cells", [["a", "b", "3"], ["1", "x"], ["10:30", "11:15"], ["20-30", "30-40"], ["1.2.3", "1.3.0"]]
+)
+def test_texts_with_digits_in_them_are_no_numbers(cells):
+    """Times, ranges, versions and codes are categories without a remark."""
+    assert load_data(measured().assign(c=np.resize(cells, ROWS))).warnings == ()
+
+
+def test_numbers_written_otherwise_do_not_pass_for_identifiers_in_silence():
+    """All different, they look like identifiers: the warning says what else they could be."""
+    shares = [f"{number / 7:.3f}%" for number in range(ROWS)]
+    told, left_out = load_data(measured().assign(c=shares)).warnings
+    assert "'0.000%'" in told
+    assert "identifiers: 'c'" in left_out
+
+
 def test_rare_classes_are_trained_on_and_never_judged():
     """Classes of one or two rows are kept for training, with a warning that names them."""
     table = pd.DataFrame({"x": np.random.default_rng(0).normal(size=50), "y": ["a", "b"] * 23 + ["c", "c", "d", "a"]})

@@ -136,6 +136,15 @@ def test_rows_without_one_of_their_targets_are_left_out_and_counted(columns):
             assert np.array_equal(one, other)
 
 
+def test_a_target_of_numbers_written_otherwise_is_told():
+    """Classes that would be numbers, but for a sign or a comma, come with a warning."""
+    (warning,) = loaded({"a": np.resize(["2,5", "3", "?"], ROWS)}).warnings
+    assert warning.startswith(
+        "The target 'a' holds numbers, but with signs or commas in 30 rows (such as '2,5') and other"
+    )
+    assert "taken as labels" in warning
+
+
 NOTHING = ["None", "NA", "null", "nan", "NaN", "N/A"]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.data.columns import Kind
+from hpo.data.lookalikes import almost_numbers
 from hpo.data.messages import DataError, Remarks, counted, named, quoted
 from hpo.data.targets.base import Target, Task
 from hpo.data.targets.classes import ClassTarget
@@ -36,6 +37,11 @@ def read_targets(table: "pd.DataFrame", task: Task | None, remarks: Remarks) -> 
     a target, or do not fit the task.
     """
     columns = [TargetColumn.read(table[name]) for name in table.columns]
+    for column in columns:
+        if column.kind is Kind.CATEGORY and (
+            told := almost_numbers(f"The target '{column.name}'", column.present.tolist(), "labels")
+        ):
+            remarks.warnings.append(told)
     if task is None:
         task, reason = _told_of_one(columns[0]) if len(columns) == 1 else _told_of_several(columns)
         holds = "holds" if len(columns) == 1 else "hold"
