@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SEPARATORS: Final = (",", ";", "\t")
 MISSING: Final = ("", "?", "#N/A", "#NA", "<NA>")
 """Cells that hold nothing, whatever their column: as the UCI repository, spreadsheets and pandas write them."""
-_DECIMAL: Final = re.compile(r"[+-]?[0-9]+(,[0-9]+)?([eE][+-]?[0-9]+)?\s*")
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]*(,[0-9]+)?([eE][+-]?[0-9]+)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,11 @@ def _read_csv(content: bytes, path: Path) -> Contents:
         return _frame(text, separator, path, names, options)
 
     frame = read()
-    commas = [] if separator == "," else [name for name in frame.columns if _has_decimal_commas(frame[name])]
+    commas = [] if separator == "," else [name for name in frame.columns if _may_have_decimal_commas(frame[name])]
+    decimals = read(commas, decimal=",").select_dtypes("number") if commas else None
     return Contents(
         frame,
-        decimals=read(commas, decimal=",") if commas else None,
+        decimals=None if decimals is None or decimals.empty else decimals,
         verbatim=lambda names: read(names, dtype=str, keep_default_na=False),
     )
 
@@ -100,15 +101,14 @@ def _frame(
     return frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
 
 
-def _has_decimal_commas(values: "pd.Series[Any]") -> bool:
-    """Tell a column whose texts are all numbers, some with a decimal comma; a point besides could mean either."""
+def _may_have_decimal_commas(values: "pd.Series[Any]") -> bool:
+    """Tell a column of text by whose first and last one it could be of numbers."""
     from pandas.api import types
 
     if types.is_numeric_dtype(values.dtype):
         return False
     texts = values.dropna()
-    are_numbers = all(isinstance(text, str) and _DECIMAL.fullmatch(text) for text in texts)
-    return are_numbers and any("," in text for text in texts)
+    return len(texts) > 0 and all(isinstance(text, str) and _DECIMAL.fullmatch(text) for text in texts.iloc[[0, -1]])
 
 
 def _decoded(content: bytes, path: Path) -> str:

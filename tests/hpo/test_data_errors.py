@@ -308,7 +308,7 @@ def refusals(path) -> list[str]:
 
 FIELDS = st.one_of(
     st.sampled_from(
-        ["", "1", "2", "2.5", "NA", "?", "a", "b", "true", "2020-01-01", "1e400", "inf", '"q,x"', '"', "\x00", "é"]
+        ["", "1", "2", "2.5", "NA", "None", "?", "a", "true", "2020-01-01", "1e400", '"1,5"', '"q,x"', '"', "\x00", "é"]
     ),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=3),
 )
