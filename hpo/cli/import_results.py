@@ -65,7 +65,9 @@ def make_study(name: str, wanted: Wanted, space: Path | None, objective: str | N
     findings = wanted.read(given)
     searched = given or _derived(findings)
     settings["direction"] = settings["direction"] or findings.direction or "minimize"
-    settings["max_epochs"] = settings["max_epochs"] or findings.max_epochs
+    if settings["max_epochs"] is None:
+        settings["max_epochs"] = findings.max_epochs
+        findings = findings.comparable
     check_direction(findings, settings["direction"])
     guesses: list[dict[str, Any]] = []
     if wanted.role is Role.GUESSES:

@@ -11,10 +11,14 @@ from hpo.data.columns import Kind, kind_of, replaced
 from hpo.data.messages import DataError, Remarks, counted, quoted
 from hpo.data.options import Options
 from hpo.data.sources import Table
+from hpo.data.targets import Task
 from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_CODE: Final = "0[0-9]+"
+"""A label that is written in digits, and is no number: 01 and 1 may be two."""
 
 USUAL_TARGETS: Final = ("target", "label", "class", "y")
 
@@ -30,7 +34,7 @@ class Roles:
 
 def assign_roles(table: Table, options: Options, remarks: Remarks) -> Roles:
     """Return the columns by role; raises DataError when it is not clear which are meant."""
-    targets = _targets(table, options.targets, remarks)
+    targets = _targets(table, options, remarks)
     features = table.frame if table.chosen else table.frame.drop(columns=list(targets.columns))
     weight = _weight(table, features, targets, options.weight)
     if isinstance(options.weight, str) and options.weight in features.columns:
@@ -38,7 +42,8 @@ def assign_roles(table: Table, options: Options, remarks: Remarks) -> Roles:
     return Roles(_without_dropped(features, options), targets, weight)
 
 
-def _targets(table: Table, names: Sequence[str] | None, remarks: Remarks) -> "pd.DataFrame":
+def _targets(table: Table, options: Options, remarks: Remarks) -> "pd.DataFrame":
+    names: Sequence[str] | None = options.targets
     if table.targets is not None:
         if names is not None and _each_named(names, table.targets.columns) != list(table.targets.columns):
             raise DataError(f"the target comes apart from the features. Leave out the target {quoted(names)}.")
@@ -57,18 +62,26 @@ def _targets(table: Table, names: Sequence[str] | None, remarks: Remarks) -> "pd
                 f"there is no column '{name}' to be the target.{suggestion(name, columns)} "
                 f"Name one of {quoted(columns)}."
             )
-    return _with_labels(table, targets, remarks)
+    return _with_labels(table, targets, options.task, remarks)
 
 
-def _with_labels(table: Table, names: Sequence[str], remarks: Remarks) -> "pd.DataFrame":
+def _with_labels(table: Table, names: Sequence[str], task: Task | None, remarks: Remarks) -> "pd.DataFrame":
     """Return the targets; in those of text NA, None and the like are labels, as far as the file tells.
 
     Among features they are missing, as pandas has it: nothing is lost there, missing being a category of its own. Of
-    several targets each has two values, and a third is what is missing.
+    several targets each has two values, and a third is what is missing. Codes such as 007 keep their zeros.
     """
+    from pandas.api.types import is_numeric_dtype
+
     targets = table.frame[list(names)]
+    if table.verbatim is None:
+        return targets
     texts = [name for name in names if _is_text_with_gaps(targets[name])]
-    if table.verbatim is None or not texts:
+    numbers = [name for name in names if is_numeric_dtype(targets[name].dtype)]
+    if numbers and task != "regression":
+        codes = table.verbatim(numbers)
+        targets = replaced(targets, codes[[name for name in numbers if codes[name].str.fullmatch(_CODE).any()]])
+    if not texts:
         return targets
     labels = table.verbatim(texts)
     if len(names) > 1:

@@ -159,6 +159,25 @@ WRONG = [
 ]
 
 
+def test_pruned_trials_beside_values_alone(cli, folder):
+    """Where a trial of Optuna keeps its value alone, the new study has one epoch, and pruned ones are left out: it is said."""
+    theirs = optuna.create_study(study_name="old", storage="sqlite:///optuna.db")
+    for x, value, steps in ((0.1, 1.5, [4, 1, 1.5]), (0.2, 2.0, [3, 2]), (0.3, None, [4, 5])):
+        theirs.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.PRUNED if value is None else optuna.trial.TrialState.COMPLETE,
+                value=value,
+                params={"x": x},
+                distributions={"x": optuna.distributions.FloatDistribution(0, 1)},
+                intermediate_values=dict(enumerate(steps)),
+            )
+        )
+    said = cli("import", "optuna.db", "--name", "new")
+    assert said.code == 0, said.err
+    assert "1 trials that were stopped on their way are left out" in said.err
+    assert values("new") == [(0, {"x": 0.1}, 1.5), (1, {"x": 0.2}, 2.0)]
+
+
 def test_what_is_wrong_is_said(cli, folder):
     """Wrong use exits with 2 and one line that says what to do; never a traceback, never a password, and nothing is written."""
     assert cli(*RUN, "--trials", 1).code == 0

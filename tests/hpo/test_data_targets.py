@@ -163,6 +163,19 @@ def test_a_text_that_pandas_takes_for_missing_is_a_class_like_any_other(tmp_path
     assert left_out == "Left out 4 rows whose target 't' is missing."
 
 
+def test_codes_keep_their_zeros(tmp_path):
+    """01, 1 and 2 are three classes, spelled as they were; where a regression is asked for they are numbers."""
+    path = tmp_path / "codes.csv"
+    path.write_text("x,y\n" + "".join(f"{i / 7},{('01', '1', '2')[i % 3]}\n" for i in range(60)))
+    assert load_data(path, target="y").target.classes == ("01", "1", "2")
+    assert load_data(path, target="y", task="regression").task == "regression"
+    path.write_text("x,y\n" + "".join(f"{i / 7},{('007', '', '042')[i % 3]}\n" for i in range(60)))
+    found = load_data(path, target="y")
+    assert found.target.classes == ("007", "042")
+    path.write_text("x,y\n" + "".join(f"{i / 7},{i / 10}\n" for i in range(60)))
+    assert load_data(path, target="y").task == "regression"
+
+
 @pytest.mark.parametrize("text", NOTHING)
 def test_a_text_for_missing_is_no_class_among_numbers_and_no_third_value_of_a_label(tmp_path, text):
     """Among numbers and booleans, and beside yes and no of several targets, it is what is missing; else a value."""
