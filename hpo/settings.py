@@ -14,7 +14,7 @@ from hpo.probing import epoch_seconds
 from hpo.sources import as_objective
 from storage.schema.tables import MOST
 from storage.studies import Direction, JobOrder, StudySpec
-from strategies import AUTO, Circumstances, Params, Space, Strategy, Targets, Threshold, choose, parse_strategy
+from strategies import AUTO, Circumstances, Params, Space, Strategy, Targets, choose, parse_strategy
 from strategies.registry import name_of
 from strategies.spelling import is_storable, suggestion
 
@@ -93,11 +93,6 @@ def specify(
             workers=checked_count("parallelism", parallelism) or 1,
         )
         chosen, why = choose(seen)
-    if isinstance(chosen.stopper, Threshold) and chosen.stopper.value is None:
-        raise StrategyError(
-            "threshold stops nothing without a value: give hpo.Threshold(value=…, epoch=…) in Python, or a table "
-            'strategy.stopper = {name = "threshold", settings = {value = …, epoch = …}} in a study file'
-        )
     _check_resuming(chosen, tuned)
     chosen.check(space, epochs)
     seed = secrets.randbits(32) if seed is None else _checked_seed(seed)

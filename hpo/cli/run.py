@@ -206,11 +206,18 @@ def made(settings: "RunSettings", *, name: str | None = None, suffix: str = "", 
 
 def _strategy(written: str | Mapping[str, Any] | None) -> "Strategy | None":
     """Return the strategy that is named, or described by a table; None when the circumstances are to decide."""
-    from strategies import AUTO, Strategy, parse_strategy
+    from hpo.errors import StrategyError
+    from strategies import AUTO, Strategy, Threshold, parse_strategy
 
     if written in (None, AUTO):
         return None
-    return parse_strategy(written) if isinstance(written, str) else Strategy.from_dict(written)
+    strategy = parse_strategy(written) if isinstance(written, str) else Strategy.from_dict(written)
+    if isinstance(strategy.stopper, Threshold) and strategy.stopper.value is None:
+        raise StrategyError(
+            "threshold stops nothing without a value: give hpo.Threshold(value=…, epoch=…) in Python, or a table "
+            'strategy.stopper = {name = "threshold", settings = {value = …, epoch = …}} in a study file'
+        )
+    return strategy
 
 
 def _objective(settings: "RunSettings") -> "tuple[Objective, str]":

@@ -70,6 +70,7 @@ WRONG_RUNS = {
     "metric of classes": (("run", "diabetes", "--metric", "roc_auc"), ["roc_auc", "regression", "use rmse or r2 or mae"]),
     "nothing to train by": (("run", "iris", "--space", "sign.toml"), ["'activation' may be 'sign'", "no gradient", "'tanh'"]),
     "unknown strategy": (("run", "iris", "--strategy", "halvin"), ["halvin", "Did you mean 'halving'"]),
+    "a threshold without a value": (("run", "iris", "--strategy", "tpe+full+threshold"), ["threshold", "Threshold(value"]),
     "two searchers": (("run", "iris", "--strategy", "grid+random"), ["grid", "random", "drop one"]),
     "grid without a resolution": ((*RUN, "space.toml", "--strategy", "grid"), ["'x'", "points"]),
     "must resume, cannot": ((*RUN, "space.toml", "--strategy", "halving"), ["halving", "train.py:objective", "random+full"]),

@@ -135,7 +135,7 @@ def test_ctrl_c_while_leaders_are_confirmed(folder):
     wait_for_rows(folder / "hpo.db", CONFIRMED, 1)
     terminal.press_ctrl_c()
     assert terminal.end() == 130
-    assert "hpo confirm train" in terminal.shown.splitlines()[-1]
+    assert "hpo confirm train" in terminal.shown.splitlines()[-1], terminal.shown
     assert "Traceback" not in terminal.shown
     assert 1 <= count_rows(folder / "hpo.db", CONFIRMED) < 6
     assert command(*confirm, cwd=folder).code == 0

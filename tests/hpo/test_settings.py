@@ -159,13 +159,3 @@ def test_a_budget_that_pays_for_nothing_ends_at_once() -> None:
     study = searched(Trainer, 3, strategy="random", max_epochs=9, budget=5)
     assert study.trials == []
     assert study.is_complete
-
-
-@pytest.mark.parametrize("strategy", ["threshold", "tpe+full+threshold", hpo.Strategy(stopper=hpo.Threshold(epoch=3))])
-def test_a_threshold_needs_a_value(strategy):
-    """One without a value would stop nothing, and that would be noticed late."""
-    with pytest.raises(hpo.StrategyError, match=r"threshold stops nothing without a value: .*Threshold\(value"):
-        hpo.create_study(space=hpo.Space(x=hpo.Float(0, 1)), strategy=strategy, storage=None)
-    hpo.create_study(
-        space=hpo.Space(x=hpo.Float(0, 1)), strategy=hpo.Strategy(stopper=hpo.Threshold(0.5)), storage=None
-    )
