@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from pickle import PicklingError
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor, TerminatedWorkerError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _DEATHS: Final = 10  # of one task's processes
 _WITHIN: Final = 60.0  # seconds: more often is beyond mending
 _IDLE: Final = 30.0  # seconds without a task, after which a process ends: its launcher may have died meanwhile
+_TAKEN_UP: Final = 1.0  # seconds within which loky's thread takes up a task: as a rule a millisecond
 _REAPED: Final = 1.0  # seconds within which the exit code of a process that is over is known
 
 
@@ -123,8 +124,16 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
         """End every process at once."""
         self.close()
         for executor in self._executors.values():
+            _wait_until_taken_up(executor)
             executor.shutdown(wait=False, kill_workers=True)
         self._executors.clear()
+
+
+def _wait_until_taken_up(executor: ProcessPoolExecutor) -> None:
+    """Wait until what has just been submitted is on its way: ended before, it makes loky's thread stumble."""
+    until = monotonic() + _TAKEN_UP
+    while not executor._work_ids.empty() and monotonic() < until:  # noqa: SLF001 - nobody else knows
+        sleep(0.001)
 
 
 class _Task:

@@ -16,6 +16,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from hpo.data.files import SEPARATORS
 from hpo.errors import SettingError
 from hpo.results import Findings, Found
 from strategies import Choice, Float, Int, Space, State
@@ -38,7 +39,6 @@ STATES: Final[Mapping[str, State | None]] = {
 }
 """What a cell may say of a trial's state; None: it is left out."""
 
-SEPARATORS: Final = (",", ";", "\t")
 _BESIDE: Final = ("state", "number", "trial", "seconds", "train_seconds", "error")
 
 

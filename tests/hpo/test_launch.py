@@ -3,9 +3,11 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +288,18 @@ def test_a_task_that_cannot_travel_is_told(tmp_path: Path) -> None:
     """A task that cannot be sent to a process is no death: it is told at once."""
     with pytest.raises(hpo.WorkerError, match=r"cannot travel to a worker process \(.*generator"):
         run_in_processes(delayed(run)(tmp_path, (name for name in "a")))
+
+
+def test_a_task_may_be_ended_as_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C at the very moment at which a process is given its next task: nothing stumbles, and it is over."""
+    stumbled: list[BaseException | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: stumbled.append(told.exc_value))
+    for _ in range(3):
+        processes = IsolatedProcesses()
+        first, pid = processes.run(int)
+        assert first.result(SECONDS) == 0
+        second, _ = processes.run(partial(time.sleep, 3600), pid)
+        processes.abort_everything()
+        assert second.exception(SECONDS) is not None
+        assert processes.exit_code(pid) is not None
+    assert stumbled == []
