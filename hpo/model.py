@@ -19,7 +19,7 @@ from hpo.data.sources import open_features
 from hpo.scores import scores
 from network import Architecture, Weights, predict
 from network.archive import ArchiveError, from_npy, npy, read_archive, write_archive
-from storage.connection.sqlite_file import is_database
+from storage.connection.sqlite_file import spare_database
 from strategies.errors import HpoError
 
 __all__ = ["FORMAT", "VERSION", "Model", "ModelError", "load_model"]
@@ -95,10 +95,12 @@ class Model:
         return scores(self.target, y, predict(self.architecture, self.weights, x), data.weights(part))
 
     def save(self, path: str | Path) -> None:
-        """Write the model to one file: whole, or not at all. Raises ModelError when that cannot be."""
+        """Write the model to one file: whole, or not at all.
+
+        Raises ModelError when that cannot be, StorageError where a database is.
+        """
         path = Path(path).expanduser()
-        if is_database(path):
-            raise ModelError(f"{path} is a database, which the model would replace: name another file")
+        spare_database(path, "the model")
         try:
             write_archive(path, dict(_parts(self)), _NOUN)
         except ArchiveError as error:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.errors import SettingError
-from storage.connection.sqlite_file import is_database
+from storage.connection.sqlite_file import spare_database
 from strategies import Params, Space, State
 from strategies.recorded import RecordedSpace
 from strategies.replay import Recording
@@ -112,15 +112,12 @@ def recorded_curves(study: "Study") -> RecordedCurves:
     )
 
 
-def refuse_database(path: Path) -> None:
-    """Raise SettingError where a recording would replace a database."""
-    if is_database(path):
-        raise SettingError(f"{path} is a database, which the recording would replace: name another file")
-
-
 def save_recording(curves: RecordedCurves, path: Path) -> None:
-    """Write curves to a file, values as 32-bit numbers. Raises SettingError when it cannot be written."""
-    refuse_database(path)
+    """Write curves to a file, values as 32-bit numbers.
+
+    Raises SettingError when it cannot be written, StorageError where a database is.
+    """
+    spare_database(path, "the recording")
     about = {
         "format": _FORMAT,
         "name": curves.name,

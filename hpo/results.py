@@ -58,13 +58,11 @@ class Findings:
     @property
     def comparable(self) -> "Findings":
         """These without what was stopped on its way, where only values in the end are compared: a note counts them."""
-        on_the_way = [each for each in self.results if each.state is State.STOPPED and each.steps]
-        if self.max_epochs > 1 or not on_the_way:
+        results = [each for each in self.results if each.state is not State.STOPPED or not each.steps]
+        count = len(self.results) - len(results)
+        if self.max_epochs > 1 or not count:
             return self
-        note = (
-            f"{len(on_the_way):,} trials that were stopped on their way are left out: of others only the value is known"
-        )
-        results = [each for each in self.results if each not in on_the_way]
+        note = f"{count:,} trials that were stopped on their way are left out: of others only the value is known"
         return replace(self, results=results, notes=[*self.notes, note])
 
 

@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 _HIDDEN: Final = "***"
-_IN_FRONT: Final = re.compile(r"(:/+[^:/]*:).*(?=@)", re.DOTALL)
-"""user:password@ of a URL; to the last @, should somebody have written one in a password as it is."""
+_IN_FRONT: Final = re.compile(r"(:/{1,2}[^:/]*:).*(?=@)", re.DOTALL)
+"""user:password@ of a URL, also where a slash is missing; to the last @, should a password have one in it."""
 
 _AS_A_SETTING: Final = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.DOTALL | re.IGNORECASE)
 _SETTINGS: Final = ("password", "sslpassword")

@@ -28,18 +28,16 @@ def predict(
     """
     from hpo.errors import SettingError
     from hpo.model import load_model
-    from storage.connection.sqlite_file import is_database
+    from storage.connection.sqlite_file import spare_database
 
+    if output is not None:
+        spare_database(output, "the table of predictions")
     trained = load_model(model)
     predictions = (trained.predict_proba(table) if proba else trained.predict(table)).tolist()
     names = _probable(trained.target) if proba else trained.target.names
     if output is None:
         _write(sys.stdout, names, predictions)
         return
-    if is_database(output):
-        raise SettingError(
-            f"{output} is a database, which the predictions would replace: name another file with --output"
-        )
     try:
         with output.open("w", encoding="utf-8", newline="") as file:
             _write(file, names, predictions)

@@ -45,13 +45,14 @@ def record(
     from hpo.cli.run_settings import RunSettings
     from hpo.cli.search import Limits, searched
     from hpo.errors import SettingError
-    from hpo.recordings import recorded_curves, refuse_database, save_recording
+    from hpo.recordings import recorded_curves, save_recording
     from hpo.space_file import load_space
+    from storage.connection.sqlite_file import spare_database
 
     if output is not None and not output.parent.is_dir():
         raise SettingError(f"the folder {output.parent} of the table {output.name} does not exist; create it first")
     if output is not None:
-        refuse_database(output)
+        spare_database(output, "the recording")
     sys.path.append(str(Path.cwd()))  # where an objective MODULE:NAME may live
     given = RunSettings(
         target=tuple(target or ()),

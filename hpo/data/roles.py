@@ -1,21 +1,25 @@
 """The roles of a table's columns: which are features, which are targets, and which says how much a row counts."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from hpo.data.arrays import weight_of
 from hpo.data.columns import Kind, kind_of, replaced
 from hpo.data.messages import DataError, Remarks, counted, quoted
 from hpo.data.options import Options
 from hpo.data.sources import Table
-from hpo.data.targets import Task
 from strategies.spelling import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Verbatim = Callable[[Sequence[str]], "pd.DataFrame"]
+"""Reads columns of a CSV file as text, as `Contents.verbatim` does."""
 
 _CODE: Final = "0[0-9]+"
 """A label that is written in digits, and is no number: 01 and 1 may be two."""
@@ -62,29 +66,32 @@ def _targets(table: Table, options: Options, remarks: Remarks) -> "pd.DataFrame"
                 f"there is no column '{name}' to be the target.{suggestion(name, columns)} "
                 f"Name one of {quoted(columns)}."
             )
-    return _with_labels(table, targets, options.task, remarks)
+    if table.verbatim is None:
+        return table.frame[targets]
+    coded = table.frame[targets] if options.task == "regression" else _with_codes(table.frame[targets], table.verbatim)
+    return _with_labels(coded, table.verbatim, remarks)
 
 
-def _with_labels(table: Table, names: Sequence[str], task: Task | None, remarks: Remarks) -> "pd.DataFrame":
+def _with_codes(targets: "pd.DataFrame", verbatim: Verbatim) -> "pd.DataFrame":
+    """Return the targets; those of whole numbers among which are codes, such as 007, as texts with their zeros."""
+    whole = [name for name in map(str, targets.columns) if _is_whole(targets[name])]
+    if not whole:
+        return targets
+    texts = verbatim(whole)
+    return replaced(targets, texts[[name for name in whole if texts[name].str.fullmatch(_CODE).any()]])
+
+
+def _with_labels(targets: "pd.DataFrame", verbatim: Verbatim, remarks: Remarks) -> "pd.DataFrame":
     """Return the targets; in those of text NA, None and the like are labels, as far as the file tells.
 
     Among features they are missing, as pandas has it: nothing is lost there, missing being a category of its own. Of
-    several targets each has two values, and a third is what is missing. Codes such as 007 keep their zeros.
+    several targets each has two values, and a third is what is missing.
     """
-    from pandas.api.types import is_numeric_dtype
-
-    targets = table.frame[list(names)]
-    if table.verbatim is None:
-        return targets
-    texts = [name for name in names if _is_text_with_gaps(targets[name])]
-    numbers = [name for name in names if is_numeric_dtype(targets[name].dtype)]
-    if numbers and task != "regression":
-        codes = table.verbatim(numbers)
-        targets = replaced(targets, codes[[name for name in numbers if codes[name].str.fullmatch(_CODE).any()]])
+    texts = [name for name in map(str, targets.columns) if _is_text_with_gaps(targets[name])]
     if not texts:
         return targets
-    labels = table.verbatim(texts)
-    if len(names) > 1:
+    labels = verbatim(texts)
+    if len(targets.columns) > 1:
         labels = labels.loc[:, labels.nunique() <= 2]  # noqa: PLR2004 - yes, no
     for name in labels.columns:
         found = Counter(labels[name][targets[name].isna()].dropna().tolist())
@@ -95,6 +102,14 @@ def _with_labels(table: Table, names: Sequence[str], task: Task | None, remarks:
                 "Empty those cells if nothing is known there."
             )
     return replaced(targets, labels)
+
+
+def _is_whole(values: "pd.Series[Any]") -> bool:
+    from pandas.api.types import is_float_dtype, is_integer_dtype
+
+    if is_float_dtype(values.dtype):  # whole numbers with gaps are read so
+        return bool(np.isfinite(there := values.dropna()).all()) and bool((there % 1 == 0).all())
+    return is_integer_dtype(values.dtype)
 
 
 def _is_text_with_gaps(values: "pd.Series[Any]") -> bool:

@@ -46,11 +46,12 @@ def _closed(path: Path, error: Exception) -> StorageError:
     return StorageError(f"{path} cannot be opened ({error}): check its name and permissions")
 
 
-def is_database(path: Path) -> bool:
-    """Tell whether an SQLite database is at `path`, or its log: nothing that may be replaced by another file."""
+def spare_database(path: Path, what: str) -> None:
+    """Raise StorageError where `what` is about to be written over an SQLite database, or over its log."""
     base, dash, ending = path.name.rpartition("-")
     beside = [path.with_name(base)] if dash and base and ending in ("wal", "shm", "journal") else []
-    return any(map(_holds_database, [path, *beside]))
+    if any(map(_holds_database, [path, *beside])):
+        raise StorageError(f"{path} is a database, which {what} would replace: name another file")
 
 
 def _holds_database(path: Path) -> bool:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, final
 
-from storage.connection.sqlite_file import is_database
+from storage.connection.sqlite_file import spare_database
 from storage.errors import StudyFileError
 from storage.schema.tables import SCHEMA
 from storage.transfer.manifest import DATA, FORMAT, MANIFEST, Manifest, Member
@@ -25,10 +25,9 @@ _encoder: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separato
 def new_file(path: Path) -> Iterator["StudyFileWriter"]:
     """Give what writes a study file; at the end it gets its name, and on an exception nothing is left of it.
 
-    Raises StudyFileError when it cannot be written.
+    Raises StudyFileError when it cannot be written, StorageError where a database is.
     """
-    if is_database(path):
-        raise StudyFileError(f"{path} is a database, which an export would replace: name another file")
+    spare_database(path, "an export")
     part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:

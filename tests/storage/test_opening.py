@@ -17,6 +17,7 @@ from hpo.errors import SettingError
 from hpo.places import open_database
 from storage.database import Database
 from storage.errors import StorageError
+from storage.passwords import masked
 from storage.schema.tables import VERSION_TABLE
 
 ROOT = Path(__file__).parents[2]
@@ -140,6 +141,13 @@ def test_a_password_is_not_shown(url, monkeypatch):
         open_database(url, create=False)
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(caught.value)
+
+
+def test_a_path_is_shown_as_it_is():
+    """A file's name may look like a user, a password and a host."""
+    with pytest.raises(StorageError, match=r"there is no database at one:two@three\.db"):
+        open_database("one:two@three.db", create=False)
+    assert masked("sqlite:///one:two@three.db") == "sqlite:///one:two@three.db"
 
 
 def test_who_waits_in_vain_is_told_why(tmp_path, monkeypatch):
