@@ -23,8 +23,9 @@ from storage.connection.turns import PATIENCE, take_turn
 from storage.errors import StorageError
 from storage.passwords import masked
 
-# A broken line is told by our own errors: SQLAlchemy's tracebacks of it are for those who set up logging.
-logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
+# A broken line is told by our own errors: what else is noted of it on the way is for those who set up logging.
+for _told in ("sqlalchemy.pool", "psycopg"):
+    logging.getLogger(_told).addHandler(logging.NullHandler())
 
 READING: Final = 5.0
 """Seconds that a reader of SQLite waits: only to open a file that somebody else makes, mends or closes."""

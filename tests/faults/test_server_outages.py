@@ -1,5 +1,7 @@
 """A PostgreSQL server that stops, starts again, cuts lines, or stays away, while three workers search."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from command_line import Said
 from cut_lines import cutting
 from postgres_server import Server
-from trouble import Command, Search, found, rows
+from trouble import PATIENCE, Command, Search, found, rows
 
 import hpo
 from storage.database import Database
@@ -45,6 +47,34 @@ def test_a_search_outlives_its_server(kind: str, postgres: Server, search: Searc
     assert (said.code, "error" in said.err) == (0, False), said.err
     assert troubles >= 3
     assert found(url) == expected
+
+
+CUT_BETWEEN_STATEMENTS = """
+import sys
+import sqlalchemy as sa
+from storage.connection.engines import open_engine, parse
+url = parse(sys.argv[1])
+with open_engine(url).connect() as connection, open_engine(url).connect() as other:
+    backend = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+    assert other.scalar(sa.text("SELECT pg_terminate_backend(:backend, 60000)"), {"backend": backend})
+    try:
+        connection.execute(sa.text("SELECT :row"), [{"row": "a"}, {"row": "b"}])
+    except sa.exc.OperationalError:
+        print("refused")
+"""
+
+
+def test_a_broken_line_says_nothing_by_itself(postgres: Server) -> None:
+    """A driver that stumbles once more as it leaves a broken line does not write about it to the terminal."""
+    url = postgres.new_database()
+    said = subprocess.run(
+        [sys.executable, "-c", CUT_BETWEEN_STATEMENTS, url],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (said.stdout, said.stderr) == ("refused\n", "")
 
 
 def measured(url: str) -> int:
