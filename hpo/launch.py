@@ -30,7 +30,7 @@ from storage.errors import StorageError
 from storage.exchange.deaths import Death, innocent, vanished
 from storage.exchange.workers import Worker, list_dead, list_pids, process_name, request_stop, vouch
 from storage.exchange.worklist import LEASE, Worklist
-from storage.studies import StudyRecord, load_study
+from storage.studies import StudyRecord, study_once_called
 
 if TYPE_CHECKING:
     from hpo.coroner import Coroner
@@ -48,6 +48,7 @@ class Launch:
 
     url: str = field(repr=False)
     study: str
+    study_id: int
     objective: Objective
     n_jobs: int
     backend: str
@@ -212,7 +213,8 @@ def work(given: Launch | Parcel, launcher: str, launcher_pid: int, stopwatches: 
         launch = given.opened() if isinstance(given, Parcel) else given
         with closing(Database(launch.url)) as database:
             stopwatch = Stopwatch(stopwatches and stopwatches / str(os.getpid()), most=launch.objective.stack)
-            _work(database, load_study(database, launch.study), launch, launcher, launcher_pid, stopwatch=stopwatch)
+            study = study_once_called(database, launch.study, launch.study_id)
+            _work(database, study, launch, launcher, launcher_pid, stopwatch=stopwatch)
     except BaseException as error:  # noqa: BLE001 - it is raised again in the launching thread
         return error if process_name() == launcher else _travelling(error)
     return None

@@ -92,7 +92,9 @@ class Study(Findings):
         stacked = objective.stack > 1
         self._set_bounds(n_trials, budget, parallelism=max(n_jobs, _IN_STACKS) if stacked else n_jobs)
         here = n_jobs == 1 and backend is None and watcher is None and self.spec.trial_timeout is None
-        launch = Launch(self._database.given_url, self.name, objective, n_jobs, backend or "loky", timeout)
+        launch = Launch(
+            self._database.given_url, self.name, self._record.id, objective, n_jobs, backend or "loky", timeout
+        )
         try:
             if here:
                 run_here(self._database, self._record, launch)

@@ -155,17 +155,22 @@ def load_study(database: Database, name: str) -> StudyRecord:
         return _record(_find(connection, name, database))
 
 
-@persistent
 def reload_study(database: Database, record: StudyRecord) -> StudyRecord:
-    """Return a study as it stands now, whatever its name has become.
+    """Return a study as it stands now, as `study_once_called` does."""
+    return study_once_called(database, record.spec.name, record.id)
+
+
+@persistent
+def study_once_called(database: Database, name: str, study_id: int) -> StudyRecord:
+    """Return the study of that id as it stands now, whatever its name has become.
 
     Raises StudyNotFound if it has been deleted, and StorageError when the schema has become another program's.
     """
     with database.read() as connection:
         database.check_version(connection)
-        row = connection.execute(sa.select(studies).where(studies.c.id == record.id)).one_or_none()
+        row = connection.execute(sa.select(studies).where(studies.c.id == study_id)).one_or_none()
     if row is None:
-        raise StudyNotFound(f"the study {record.spec.name!r} has been deleted from {database.shown_url}")
+        raise StudyNotFound(f"the study {name!r} has been deleted from {database.shown_url}")
     return _record(row)
 
 

@@ -151,7 +151,7 @@ def test_a_silent_worker_keeps_its_job(any_url: str, tmp_path: Path, monkeypatch
     study = hpo.create_study(
         space=SPACE, objective=objective, strategy="grid", seed=0, storage=any_url, trial_timeout=5, parallelism=2
     )
-    launch = Launch(study.database.given_url, study.name, objective, 2, "loky", None, lease=1.0)
+    launch = Launch(study.database.given_url, study.name, study.record.id, objective, 2, "loky", None, lease=1.0)
     run_workers(study.database, study.record, launch, Watcher())
     failed, complete = outcome(study)
     assert failed == {2: "trained longer than its 5 s"}

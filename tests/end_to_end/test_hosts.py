@@ -30,7 +30,8 @@ import sys
 import hpo
 from hpo.launch import Launch, run_here
 study = hpo.load_study("s", storage=sys.argv[1])
-run_here(study.database, study.record, Launch(sys.argv[1], "s", study.objective, 1, "loky", None, lease=3.0))
+launch = Launch(sys.argv[1], "s", study.record.id, study.objective, 1, "loky", None, lease=3.0)
+run_here(study.database, study.record, launch)
 """
 
 

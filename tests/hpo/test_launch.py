@@ -19,13 +19,14 @@ from searches import SPACE, Trainer, started
 from tasks import fail, run, runs, wait_for_runs
 
 import hpo
-from hpo.launch import Watcher
+from hpo.launch import Launch, Watcher, work
 from hpo.processes import IsolatedProcesses
 from hpo.sources import load_objective
+from storage.exchange.workers import process_name
 from storage.exchange.worklist import LEASE
 
 MEASURED = "SELECT count(*) FROM measurements"
-SECONDS = 30.0  # that anything may take on a busy machine
+SECONDS = 120.0  # that anything may take on a busy machine
 
 SCRIPT = """
 import sys, hpo
@@ -223,6 +224,18 @@ def test_an_error_of_a_worker_reaches_the_caller(tmp_path: Path, backend: str) -
     study = hpo.create_study(space=SPACE, objective=objective, storage=tmp_path / "hpo.db")
     with pytest.raises(hpo.StudyNotFound, match="'study'"):
         study.optimize(10, 2, backend=backend)
+
+
+def test_a_study_that_changes_as_its_workers_begin(tmp_path: Path) -> None:
+    """A worker that has just begun knows its study by another name, too; one that was deleted meanwhile is named."""
+    study = hpo.create_study("s", space=SPACE, objective=Trainer, max_epochs=1, n_trials=2, storage=tmp_path / "hpo.db")
+    launch = Launch(study.database.given_url, "s", study.record.id, study.objective, 1, "threading", None)
+    study.rename("another")
+    assert work(launch, process_name(), os.getpid(), None) is None
+    assert hpo.load_study("another", storage=tmp_path / "hpo.db").is_complete
+    hpo.delete_study("another", storage=tmp_path / "hpo.db")
+    with pytest.raises(hpo.StudyNotFound, match="the study 's' has been deleted from"):
+        raise work(launch, process_name(), os.getpid(), None) or AssertionError("it worked")
 
 
 def test_an_error_that_cannot_travel_is_told(tmp_path: Path) -> None:
