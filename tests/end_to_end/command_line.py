@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from evidence import PATIENCE
 
 from hpo.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0  # seconds until a test gives up waiting for a condition
 
 SPACE = """
 [space]

@@ -14,6 +14,9 @@ from sqlalchemy.engine import make_url
 Place = str | Path
 """A database: its URL, or the path of an SQLite file."""
 
+PATIENCE = 240.0
+"""Seconds that anything may take on a busy machine until a test gives up waiting for it."""
+
 TRAINER = '''
 """An objective of a user's: resumable, a little slow, and it notes every epoch it trains in a file."""
 import os
@@ -97,9 +100,9 @@ def evidence(place: Place) -> dict[str, list[tuple]]:
     }
 
 
-def wait_until(place: Place, query: str, enough: int, seconds: float = 60.0) -> int:
+def wait_until(place: Place, query: str, enough: int) -> int:
     """Return the number that `query` selects as soon as it is at least `enough`."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             count = rows(place, query)[0][0]
@@ -108,4 +111,4 @@ def wait_until(place: Place, query: str, enough: int, seconds: float = 60.0) -> 
         if count is not None and count >= enough:
             return count
         time.sleep(0.002)
-    raise TimeoutError(f"{query} did not reach {enough} within {seconds} s")
+    raise TimeoutError(f"{query} did not reach {enough} within {PATIENCE:.0f} s")

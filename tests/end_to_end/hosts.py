@@ -17,12 +17,12 @@ from typing import Any, Final, Self
 
 import sqlalchemy as sa
 from command_line import environment
+from evidence import PATIENCE
 
 from storage.database import Database
 from storage.errors import StorageError
 from storage.schema.tables import jobs, measurements, studies, trials, workers
 
-PATIENCE: Final = 90.0  # seconds that anything may take on a busy machine
 PERSONAL: Final = ("HOME", "TMPDIR", "PGPASSFILE", "PGPASSWORD", "PGSERVICEFILE", "HPO_STORAGE", "HPO_OBJECTIVES")
 
 TRAINER: Final = '''

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from evidence import PATIENCE
 from hosts import Host, Looker, ended, wait_for
 
 import hpo
@@ -217,7 +218,7 @@ def ray_address() -> Iterator[str]:
     more = ("--node-ip-address", "127.0.0.1", "--object-store-memory", 80_000_000)
     environ = os.environ | {"PYTHONPATH": str(Path(hpo.__file__).parents[1]), "TRAINER_PAUSE": "0.03"}
     started = subprocess.run(
-        [*map(str, line), *map(str, more)], env=environ, capture_output=True, text=True, timeout=90, check=False
+        [*map(str, line), *map(str, more)], env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     try:
         assert started.returncode == 0, started.stderr + started.stdout

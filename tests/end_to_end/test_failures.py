@@ -149,12 +149,12 @@ def test_a_silent_worker_keeps_its_job(any_url: str, tmp_path: Path, monkeypatch
     monkeypatch.setenv("ROUGH", "2")
     objective = as_objective(rough_objectives.deaf, "value")
     study = hpo.create_study(
-        space=SPACE, objective=objective, strategy="grid", seed=0, storage=any_url, trial_timeout=5, parallelism=2
+        space=SPACE, objective=objective, strategy="grid", seed=0, storage=any_url, trial_timeout=8, parallelism=2
     )
-    launch = Launch(study.database.given_url, study.name, study.record.id, objective, 2, "loky", None, lease=1.0)
+    launch = Launch(study.database.given_url, study.name, study.record.id, objective, 2, "loky", None, lease=3.0)
     run_workers(study.database, study.record, launch, Watcher())
     failed, complete = outcome(study)
-    assert failed == {2: "trained longer than its 5 s"}
+    assert failed == {2: "trained longer than its 8 s"}
     assert len(complete) == 7
     assert attempts(tmp_path, 2) == 1
 

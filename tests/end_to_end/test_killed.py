@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evidence import TRAINER, evidence, rows, wait_until
+from evidence import PATIENCE, TRAINER, evidence, rows, wait_until
 
 import hpo
 
@@ -129,7 +129,7 @@ def test_one_worker_is_killed_and_the_others_go_on(folder: Path, expected: dict,
     before = rows(any_url, "SELECT count(*) FROM jobs WHERE state = 'done'")[0][0]
     wait_until(any_url, "SELECT count(*) FROM jobs WHERE state = 'done'", before + 10)
     assert (second,) in rows(any_url, "SELECT pid FROM workers")
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert evidence(any_url) == expected["halving"]
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from evidence import rows
+from evidence import PATIENCE, rows
 
 import hpo
 from hpo.sources import load_objective
@@ -97,7 +97,7 @@ def run_together(folder: Path, count: int) -> tuple[float, float]:
         with readers(path) as faults:
             began = time.time()
             (folder / "go").touch()
-            reports = [json.loads(process.communicate(timeout=120)[0]) for process in crew]
+            reports = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in crew]
         assert faults == []
         assert [process.returncode for process in crew] == [0] * count
     finally:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evidence import TRAINER, rows, wait_until
+from evidence import PATIENCE, TRAINER, rows, wait_until
 
 import hpo
 
@@ -28,7 +28,7 @@ def at_work(url: str, folder: Path, pause: float) -> Iterator[subprocess.Popen]:
     process = subprocess.Popen([sys.executable, "-c", LAUNCH, url], env=environment, stderr=subprocess.PIPE, text=True)
     try:
         yield process
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, errors
     finally:
         process.kill()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from evidence import PATIENCE
 from hosts import Host, Looker, ended, wait_for
 from postgres_server import running
 
@@ -141,7 +142,7 @@ def test_errors_keep_it_too(place: str, tmp_path: Path, change: Any) -> None:
     """Whatever is wrong with a database's URL, the error says so without the password in it."""
     with Host(tmp_path / "host", HPO_STORAGE=change(f"postgresql://ann:{SECRET}@{place}"), HPO_PATIENCE="0") as host:
         process = host.hpo("list")
-        out, errors = process.communicate(timeout=60)
+        out, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode in (1, 2)
     assert errors.startswith("error: ")
     assert "this should not have happened" not in errors

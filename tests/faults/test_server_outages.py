@@ -10,8 +10,9 @@ from typing import Literal
 import pytest
 from command_line import Said
 from cut_lines import cutting
+from evidence import PATIENCE
 from postgres_server import Server
-from trouble import PATIENCE, Command, Search, found, rows
+from trouble import Command, Search, found, rows
 
 import hpo
 from storage.database import Database

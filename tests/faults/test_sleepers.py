@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import psycopg
 from command_line import ROOT
-from evidence import wait_until
+from evidence import PATIENCE, wait_until
 from postgres_server import Server
 from trouble import Command, Search, eventually, found, rows
 
@@ -85,7 +85,7 @@ def test_who_sleeps_longer_than_its_lease_is_refused(any_url: str, search: Searc
         done = f"SELECT count(*) FROM jobs WHERE state = 'done' AND number IN ({', '.join(map(str, held))})"
         wait_until(any_url, done, len(held))
         sleeper.send_signal(signal.SIGCONT)
-        assert [worker.wait(60) for worker in workers] == [0, 0]
+        assert [worker.wait(PATIENCE) for worker in workers] == [0, 0]
     assert found(any_url) == expected
 
 
@@ -127,7 +127,7 @@ def test_who_sleeps_within_a_transaction_is_cut_off(postgres: Server, search: Se
         before = rows(url, MEASURED)[0][0]
         wait_until(url, MEASURED, before + 5)
         sleeper.send_signal(signal.SIGCONT)
-        assert [worker.wait(60) for worker in workers] == [0, 0]
+        assert [worker.wait(PATIENCE) for worker in workers] == [0, 0]
     assert found(url) == expected
 
 
@@ -150,7 +150,7 @@ def test_who_sleeps_while_it_writes_to_a_file_holds_the_others_up(search: Search
             assert rows(url, MEASURED) == before
         finally:
             writer.send_signal(signal.SIGCONT)
-        assert writer.wait(60) == 0
+        assert writer.wait(PATIENCE) == 0
         said = command.end()
     assert (said.code, "error" in said.err) == (0, False), said.err
     assert found(url) == expected

@@ -12,9 +12,7 @@ from typing import Self
 
 import psutil
 from command_line import Said, environment
-from evidence import TRAINER, evidence, rows
-
-PATIENCE = 120.0  # seconds until a test gives up waiting for a condition
+from evidence import PATIENCE, TRAINER, evidence, rows
 
 SPACE = """
 [space]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from evidence import PATIENCE
+
 import hpo
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -55,7 +57,7 @@ def ran(script: str, folder: Path, *arguments: object, **environment: str) -> tu
     """Return the exit code, stdout and stderr of `script`."""
     process = started(script, folder, *arguments, **environment)
     try:
-        out, errors = process.communicate(timeout=60)
+        out, errors = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     return process.returncode, out, errors

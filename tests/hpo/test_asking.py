@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evidence import rows, wait_until
+from evidence import PATIENCE, rows, wait_until
 from searches import SPACE, Trainer, ran, searched
 
 import hpo
@@ -198,8 +198,8 @@ def test_asked_trials_and_workers_share_a_study(tmp_path: Path) -> None:
     trial = study.ask()
     with ThreadPoolExecutor(1) as pool:
         search = pool.submit(study.optimize)
-        wait_until(path, "SELECT count(*) FROM trials WHERE state = 'complete'", 5, seconds=30)
+        wait_until(path, "SELECT count(*) FROM trials WHERE state = 'complete'", 5)
         assert (study.trial(0).state, search.done()) == (hpo.State.RUNNING, False)
         study.tell(trial, objective(trial.params))
-        assert search.result(30).is_complete
+        assert search.result(PATIENCE).is_complete
     assert [t.value for t in study.trials] == [objective(t.params) for t in study.trials]

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from command_line import PATIENCE, SPACE, Terminal, command, count_rows, environment, wait_for_rows
+from command_line import SPACE, Terminal, command, count_rows, environment, wait_for_rows
+from evidence import PATIENCE
 
 TRAIN = """
 import time

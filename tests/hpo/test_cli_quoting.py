@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from command_line import PATIENCE, Said, command, environment
+from command_line import Said, command, environment
+from evidence import PATIENCE
 
 OBJECTIVE = """
 def objective(params):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import ROOT, command_here, environment
+from evidence import PATIENCE
 from searches import SPACE, Trainer, searched
 
 import hpo
@@ -305,7 +306,7 @@ def test_guesses_of_two_processes_at_once(any_url: str) -> None:
     )
     line = [sys.executable, "-c", program, any_url]
     both = [subprocess.Popen([*line, str(first)], cwd=ROOT, env=environment()) for first in (0, 50)]
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert [process.wait(timeout=PATIENCE) for process in both] == [0, 0]
     queue = [guess["x"] for guess in hpo.load_study("s", storage=any_url).spec.targets.queue]
     assert [x for x in queue if x < 50] == list(range(25))
     assert [x for x in queue if x >= 50] == list(range(50, 75))

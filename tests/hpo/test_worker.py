@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from evidence import rows, wait_until
+from evidence import PATIENCE, rows, wait_until
 from searches import SPACE, Trainer
 from threadpoolctl import threadpool_info
 
@@ -34,20 +34,20 @@ def test_a_running_trial_s_measurements_are_written_soon(path: Path) -> None:
     def objective(params: Mapping[str, float]) -> Iterator[float]:
         yield 3.0
         yield 2.0
-        go_on.wait(60)
+        go_on.wait(PATIENCE)
         yield 1.0
 
     study = hpo.create_study(space=SPACE, objective=objective, max_epochs=3, storage=path)
     with ThreadPoolExecutor(1) as pool:
         search = pool.submit(study.optimize, 1, 1, backend="threading")
         try:
-            wait_until(path, MEASURED, 2, seconds=20)
+            wait_until(path, MEASURED, 2)
             assert not search.done()
             assert rows(path, "SELECT state, epochs, value, best_epoch FROM trials") == [("running", 2, 2.0, 2)]
             assert rows(path, "SELECT count(*) FROM workers") == [(1,)]
         finally:
             go_on.set()
-        assert search.result(60).best_value == 1.0
+        assert search.result(PATIENCE).best_value == 1.0
     assert rows(path, "SELECT count(*) FROM workers") == [(0,)]
 
 
@@ -57,7 +57,7 @@ def test_jobs_behind_a_long_one_are_done_by_others(path: Path) -> None:
 
     def objective(params: Mapping[str, int]) -> float:
         if params["x"] == 5:
-            go_on.wait(60)
+            go_on.wait(PATIENCE)
         return float(params["x"])
 
     study = hpo.create_study(
@@ -66,11 +66,11 @@ def test_jobs_behind_a_long_one_are_done_by_others(path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         search = pool.submit(study.optimize, None, 2, backend="threading")
         try:
-            wait_until(path, "SELECT count(*) FROM trials WHERE state = 'complete'", 39, seconds=30)
+            wait_until(path, "SELECT count(*) FROM trials WHERE state = 'complete'", 39)
             assert not search.done()
         finally:
             go_on.set()
-        search.result(60)
+        search.result(PATIENCE)
     assert rows(path, "SELECT count(*) FROM trials WHERE state = 'complete'") == [(40,)]
     assert rows(path, "SELECT count(*), count(DISTINCT trial) FROM jobs WHERE state = 'done'") == [(40, 40)]
 
@@ -185,7 +185,7 @@ def test_a_search_may_run_in_any_thread(path: Path) -> None:
     """Off the main thread, where no signal arrives, a search works all the same."""
     study = hpo.create_study(space=SPACE, objective=Trainer, strategy="halving", max_epochs=9, storage=path)
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(study.optimize, 9).result(60).is_complete
+        assert pool.submit(study.optimize, 9).result(PATIENCE).is_complete
     assert threading.main_thread() is threading.current_thread()
     assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
 

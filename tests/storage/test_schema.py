@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from evidence import rows
+from evidence import PATIENCE, rows
 
 import storage.schema.migrations
 from storage.database import Database
@@ -144,5 +144,5 @@ def test_processes_make_the_same_database(any_url):
     program = "import sys; from storage.database import Database; Database(sys.argv[1], create=True)"
     line = [sys.executable, "-c", program, any_url]
     crew = [subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    assert [process.communicate(timeout=60)[1] for process in crew] == [""] * 4
+    assert [process.communicate(timeout=PATIENCE)[1] for process in crew] == [""] * 4
     assert [process.returncode for process in crew] == [0] * 4

@@ -15,7 +15,7 @@ from alembic import command as alembic
 from alembic.config import Config
 from command_line import command_here, environment
 from crew import SPACE, content
-from evidence import change, evidence, rows, wait_until
+from evidence import PATIENCE, change, evidence, rows, wait_until
 from test_schema import shape
 
 import hpo
@@ -251,7 +251,7 @@ def test_two_upgrades_at_once(old):
     before, columns = kept_in(url, version)
     line = [sys.executable, "-m", "hpo", "db", "upgrade", "--storage", url]
     crew = [subprocess.Popen(line, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=60)[1] for process in crew]
+    said = [process.communicate(timeout=PATIENCE)[1] for process in crew]
     assert [process.returncode for process in crew] == [0, 0], said
     assert any(f"upgraded from schema {version}" in line for line in said)
     assert {table: ask(url, table, columns[table]) for table in before} == before
@@ -293,7 +293,7 @@ def test_a_worker_of_an_older_version_notices(at_work):
     change(url, "ALTER TABLE trials ADD COLUMN novelty INTEGER NOT NULL DEFAULT 7")  # what a later version may do …
     change(url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     change(url, "UPDATE studies SET edition = edition + 1")  # … and what every upgrade does
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode != 0
     assert "schema 9999, which is newer than this program's" in said
     assert "pip install --upgrade hpo" in said
