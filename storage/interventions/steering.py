@@ -157,15 +157,16 @@ def _delete(change: Operation, dead: Sequence[str], *, force: bool) -> None:
 
 
 def _check_bounds(change: Operation, bounds: Mapping[str, Sequence[int | None]]) -> None:
-    """Raise SurgeryError for a bound that is not higher than it was, and for trials that have started already.
+    """Raise SurgeryError for a bound that is not higher than it was, and for what there is of it already.
 
-    A study that was stopped before it had reached its number of trials may go on up to any that is not yet reached.
+    A study that was stopped before it had reached a bound may go on up to any that is not yet reached.
     """
-    count = sa.select(sa.func.count()).select_from(trials).where(trials.c.study_id == change.study.id)
+    counted = {"n_trials": sa.func.count(), "budget": sa.func.sum(trials.c.epochs)}
     for name, (old, new) in bounds.items():
         least = old or 0
-        if name == "n_trials" and (old is None or change.study.state == STOPPED):
-            least = change.connection.execute(count).scalar_one()
+        if name in counted and (old is None or change.study.state == STOPPED):
+            reached = sa.select(counted[name]).where(trials.c.study_id == change.study.id)
+            least = change.connection.execute(reached).scalar_one() or 0
         if (new or 0) <= least:
             raise SurgeryError(f"{name} is the total to reach, and it is {least} already: give more than {least}")
 

@@ -200,6 +200,20 @@ def test_bounds_only_rise(any_url, database):
     assert interventions_in(database, study) == []
 
 
+def test_a_first_budget_is_beyond_what_was_spent(any_url, database):
+    """A study without one would end by a budget of fewer epochs than it has had; what was stopped may go on up to more."""
+    study = new_study(any_url, HALVING)
+    hand = Hand(any_url, study, database=database)
+    hand.exchange([hand.report(hand.one())], jobs=1)
+    spent = rows(any_url, "SELECT sum(epochs) FROM trials")[0][0]
+    assert spent > 0
+    with pytest.raises(SurgeryError, match=f"budget is the total to reach, and it is {spent} already"):
+        extend(database, study, budget=spent)
+    assert extend(database, study, budget=spent + 50).spec.targets.budget == spent + 50
+    stop_study(database, study, "enough")
+    assert extend(database, study, budget=spent + 1).spec.targets.budget == spent + 1
+
+
 def test_more_epochs_reopen_what_had_reached_the_last(any_url, database):
     """No epoch is measured twice, where a checkpoint is gone as well; schedules keep their horizon."""
     study = new_study(any_url, n_trials=9)
