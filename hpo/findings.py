@@ -2,7 +2,7 @@
 
 from abc import ABC
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from hpo.errors import ObjectiveError, SettingError
 from hpo.objectives import Beginning, Objective
@@ -31,6 +31,16 @@ class Findings(ABC):  # noqa: B024 - no study only reads
 
     def __repr__(self) -> str:
         return f"<Study {self.name!r} in {self._database.shown_url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections to the database: on a server it keeps one as long as it lives. It may be used again."""
+        self._database.close()
 
     # --- what it is -----------------------------------------------------------------------------------------------
 

@@ -1,14 +1,16 @@
 """A database: opening it safely, its transactions, its schema."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
+from weakref import finalize
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -47,6 +49,8 @@ class Database:
             self._log = Log(real)
             self._absolute = self.url.set(database=str(real))
         self.engine = open_engine(self._absolute)
+        if self.path is None:  # whoever drops it gives its places on the server back at once
+            finalize(self, _hang_up, self.engine, os.getpid()).atexit = False
         try:
             self._check_schema(create=create, older=older)
         except BaseException:
@@ -193,6 +197,11 @@ class Database:
         with self.alone() as connection:
             if _schema_of(connection)[0] is None:  # nobody else has made it meanwhile
                 upgrade(connection)
+
+
+def _hang_up(engine: Engine, pid: int) -> None:
+    """Close an engine's connections, in the process that has made them."""
+    engine.dispose(close=os.getpid() == pid)
 
 
 def _schema_of(connection: Connection) -> tuple[str | None, set[str]]:

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -23,13 +23,15 @@ T = TypeVar("T")
 _PASSING: Final = {  # SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
     "40001": "another transaction got in the way",
     "40P01": "a deadlock with another transaction",
-    "53300": "the server has too many connections: use fewer workers, or raise its max_connections",
+    "53300": "the server has too many connections: use fewer workers, or raise its max_connections; in Python, close "
+    "studies that are no longer needed",
     "55P03": "another program keeps it locked",
     "57P01": "the server is shutting down",
     "57P02": "the server has crashed",
     "57P03": "the server is starting up or shutting down",
     "25P03": "the transaction lay idle for too long",
 }
+_IN_USE: Final = "2BP01"  # other objects depend on it
 _UNSAID: Final = {  # who is refused a connection is told why in words, without a code
     "too many c": "53300",
     "remaining connection slots": "53300",
@@ -52,6 +54,8 @@ _ADVICE: Final = {
     "i/o error": "it cannot be written: is the disk full, does it fail, is the file locked? Then `hpo resume`",
     "locked": f"another program has kept it locked for {PATIENCE:.0f} s: close that program, then `hpo resume`",
     "permission denied": "this user may not do that: ask the owner of the database for the right to",
+    "must be owner": "only the owner of the tables and views may do that",
+    "other objects depend on it": "somebody's own view shows it: drop that one, and make it again afterwards",
 }
 
 
@@ -104,6 +108,9 @@ def explained(error: DBAPIError | PoolTimeout | sqlite3.Error, url: str) -> Stor
     cause = (str(original or error).strip() or type(original or error).__name__).splitlines()[0]
     if isinstance(original, sqlite3.Error):
         return StorageError(f"{url}: {_advice(cause)}")
+    told: Any = getattr(original, "diag", None)
+    if told is not None and told.sqlstate == _IN_USE:
+        cause += f": {'; '.join((told.message_detail or '').splitlines())}"
     code = getattr(original, "sqlstate", None) or next((_UNSAID[words] for words in _UNSAID if words in cause), None)
     if code in _PASSING:
         return Unavailable(f"{url}: {_PASSING[code]} ({cause})")

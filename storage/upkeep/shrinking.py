@@ -5,6 +5,8 @@ written next fills. New files can also hand them back to the file system, some a
 `give_back`, at the end of each launch. `shrink` makes everything anew, without gaps; for that nobody may be at work.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,6 +15,7 @@ from sqlalchemy.engine import Connection
 from storage.connection.at_work import refuse_while_at_work
 from storage.connection.turns import take_turn
 from storage.database import Database
+from storage.errors import StorageError
 from storage.schema.tables import metadata
 from storage.upkeep.sizes import bytes_in_all
 
@@ -58,10 +61,32 @@ def shrink(database: Database) -> tuple[int, int]:
             take_turn(database.path.resolve(), lambda: driver.execute("VACUUM"))
             driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
-            for table in metadata.sorted_tables:
-                connection.execute(sa.text(f"VACUUM (FULL, ANALYZE) {table.name}"))
+            with _warnings_of(_driver(connection)) as warnings:
+                for table in metadata.sorted_tables:
+                    connection.execute(sa.text(f"VACUUM (FULL, ANALYZE) {table.name}"))
+            if warnings:
+                raise StorageError(
+                    f"{database.shown_url}: not all of it was rewritten ({warnings[0]}): only the owner of the tables "
+                    "can do that"
+                )
     with database.read() as connection:
         return before, bytes_in_all(connection)
+
+
+@contextmanager
+def _warnings_of(driver: Any) -> Iterator[list[str]]:
+    """Give a list of what PostgreSQL warns of meanwhile: it skips a table that it may not rewrite, without an error."""
+    warnings: list[str] = []
+
+    def note(told: Any) -> None:
+        if told.severity_nonlocalized == "WARNING":
+            warnings.append(told.message_primary)
+
+    driver.add_notice_handler(note)
+    try:
+        yield warnings
+    finally:
+        driver.remove_notice_handler(note)
 
 
 def _pragma(connection: Connection, name: str) -> int:

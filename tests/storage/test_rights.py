@@ -1,9 +1,13 @@
 """PostgreSQL: a schema of one's own, and what a role must be allowed to do."""
 
+import gc
+from contextlib import closing
+
 import psycopg
 import pytest
 from command_line import command_here
 from crew import SPACE
+from evidence import wait_until
 from test_upgrading import Falling
 
 import hpo
@@ -11,6 +15,7 @@ from storage.database import Database
 from storage.errors import StorageError
 from storage.questions.readonly import read_only_query
 from storage.upkeep.integrity import examine
+from storage.upkeep.shrinking import shrink
 
 WORKING = """
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
@@ -83,6 +88,50 @@ def test_who_may_write_rows_works_on_studies(url):
     with pytest.raises(StorageError, match=r"this user may not do that.*permission denied for schema public"):
         made(theirs, "second")
     assert asked(url, "SELECT name FROM studies") == [("crew",)]
+
+
+def test_who_owns_no_table_shrinks_none(url):
+    """PostgreSQL passes over what a role may not rewrite, with a warning: that is no success."""
+    made(url, "crew")
+    refused = pytest.raises(StorageError, match=r"not all of it was rewritten .*only the owner of the tables can")
+    with closing(Database(run_as(url, "works", WORKING))) as theirs, refused:
+        shrink(theirs)
+    with closing(Database(url)) as ours:
+        before, after = shrink(ours)
+    assert 0 < after <= before
+
+
+def test_somebody_s_own_view_is_named(url):
+    """A view over ours, which PostgreSQL keeps: what would make ours anew says which is in the way, and changes nothing."""
+    made(url, "crew")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT number, value FROM crew_trials")
+        connection.execute("CREATE VIEW dashboard AS SELECT * FROM leaderboard")
+    with hpo.load_study("crew", storage=url) as study:
+        said = "somebody's own view shows it: drop that one, and make it again afterwards .*view {} depends on view {}"
+        with pytest.raises(StorageError, match=said.format("mine", "crew_trials")):
+            study.rename("other")
+        with pytest.raises(StorageError, match=said.format("dashboard", "leaderboard")):
+            study.database.upgrade()
+        assert hpo.load_study("crew", storage=url).interventions == []
+
+
+def test_a_study_that_is_dropped_hangs_up(url):
+    """Its place on the server is free at once, not when Python happens to look for cycles; `close` frees it as well."""
+    made(url, "crew")
+    lines = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hpo' AND datname = current_database()"
+    gc.disable()
+    try:
+        for _ in range(5):
+            assert hpo.load_study("crew", storage=url).best_value is not None
+        kept = [hpo.load_study("crew", storage=url) for _ in range(3)]
+        wait_until(url, f"SELECT 4 - ({lines})", 1)
+        for study in kept:
+            study.close()
+        wait_until(url, f"SELECT 1 - ({lines})", 1)
+        assert kept[0].best_value is not None
+    finally:
+        gc.enable()
 
 
 def test_who_may_create_makes_studies(url):
