@@ -4,7 +4,7 @@
     study.tell(trial, evaluate(trial.params))
 
 A trial that has been asked for waits as long as it takes; only when the process that asked has died is it asked for
-again.
+again. Whether it has is known on its own machine, since that was started: where that is gone, `Study.stop` gives it up.
 """
 
 import shlex
@@ -17,9 +17,9 @@ from hpo.objectives import read_value
 from hpo.threads import one_thread
 from storage.database import Database
 from storage.exchange.work import Claim, Measurement, Progress, Report, Wanted
-from storage.exchange.workers import Worker, list_dead, register
+from storage.exchange.workers import Worker, host_of, list_dead, list_held, pid_of, register
 from storage.exchange.worklist import Worklist
-from storage.questions.queries import read_curves
+from storage.questions.queries import get_trial, read_curves
 from storage.studies import StudyRecord, reload_study
 from strategies import Params, State
 
@@ -65,13 +65,13 @@ class Asking:
             name = self._study.spec.name
             named = shlex.quote(name)
             raise SettingError(
-                f"the study {name!r} was paused or stopped: let it go on, with `hpo resume {named}`, or, if it was "
-                f"stopped, with more trials: `hpo extend {named} --trials N`"
+                f"the study {name!r} was paused or stopped: let it go on, with Study.resume or `hpo resume {named}`, "
+                f"or, if it was stopped, with more trials: `hpo extend {named} --trials N`"
             )
         if exchange.complete:
             raise Exhausted(f"the study {self._study.spec.name!r} is complete: there is nothing left to ask for")
         if not exchange.claims:
-            raise SettingError("there is nothing to ask for before one of the asked trials is told")
+            raise SettingError(self._nothing_yet())
         claim = self._as_told(exchange.claims[0])
         self._asked[claim.job.trial] = claim
         return AskedTrial(claim.job.trial, claim.params, claim.seed, claim.epochs, claim.job.until, claim.parent)
@@ -86,8 +86,33 @@ class Asking:
             report = self._told(claim, value)
         else:
             report = Report(Progress(claim, claim.curve, claim.seconds), State.FAILED, error=error)
-        self._worklist.exchange([report], Wanted(jobs=0))
+        refused = self._worklist.exchange([report], Wanted(jobs=0)).refused
         del self._asked[number]
+        if refused:
+            self._check_kept(report)
+
+    def _check_kept(self, report: Report) -> None:
+        """Raise SettingError when what was told came too late; it may also have been told by an earlier attempt."""
+        number = report.progress.claim.job.trial
+        trial = get_trial(self._database, self._study, number)
+        wanted = State.FAILED if report.outcome == State.FAILED else None
+        if trial is None or trial.epochs < len(report.progress.curve) or wanted not in (None, trial.state):
+            now = "gone" if trial is None else trial.state
+            raise SettingError(
+                f"trial {number} is {now} meanwhile, by somebody else's doing: what was told is not kept"
+            )
+
+    def _nothing_yet(self) -> str:
+        """Say which asked trials are waited for, and what to do about one that nobody will tell."""
+        held = list_held(self._database, self._study.id)
+        told = ", ".join(
+            f"trial {trial} (asked for by process {pid_of(who)} on {host_of(who)})" for trial, who in held[:5]
+        )
+        stop = f"hpo stop {shlex.quote(self._study.spec.name)} TRIAL"
+        return (
+            f"there is nothing to ask for before one of the asked trials is told: {told}; "
+            f"one that nobody will tell is given up with `{stop}`"
+        )
 
     def _as_told(self, claim: Claim) -> Claim:
         """Return the claim with all epochs told so far: whoever evaluates by hand keeps the trial's state as well."""

@@ -30,9 +30,14 @@ def as_objective(target: Objective | Callable[..., Any], metric: str = "value") 
     return target if isinstance(target, Objective) else UserObjective(target, describe(target), metric)
 
 
+def is_by_hand(source: Mapping[str, Any]) -> bool:
+    """Tell whether `source` describes none: the study is driven by ask() and tell()."""
+    return source.get("kind") == "none"
+
+
 def find_objective(source: Mapping[str, Any], metric: str = "value") -> Objective:
     """Return the objective that `source` describes. Raises ObjectiveError when it is not there any more."""
-    if source.get("kind") == "none":
+    if is_by_hand(source):
         raise ObjectiveError(
             "this study has no objective: it is driven by ask() and tell(); or give it one: "
             "load_study(name, objective=...)"

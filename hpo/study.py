@@ -90,7 +90,7 @@ class Study(Findings):
         objective = self.objective
         self._check_bounded(n_trials, budget, timeout)
         stacked = objective.stack > 1
-        self._set_bounds(n_trials, budget, parallelism=max(n_jobs, _IN_STACKS) if stacked else n_jobs)
+        self._let_go_on(n_trials, budget, parallelism=max(n_jobs, _IN_STACKS) if stacked else n_jobs)
         here = n_jobs == 1 and backend is None and watcher is None and self.spec.trial_timeout is None
         launch = Launch(
             self._database.given_url, self.name, self._record.id, objective, n_jobs, backend or "loky", timeout
@@ -110,7 +110,7 @@ class Study(Findings):
             give_back(self._database)
         return self
 
-    def _set_bounds(self, n_trials: int | None, budget: int | None, *, parallelism: int) -> None:
+    def _let_go_on(self, n_trials: int | None, budget: int | None, *, parallelism: int | None = None) -> None:
         self._record = let_go_on(self._database, self._record, n_trials, budget)
         started = overview(self._database, self._record).trials
         if n_trials is not None and n_trials < started:
@@ -187,6 +187,13 @@ class Study(Findings):
     def pause(self) -> None:
         """Let the workers of every host finish their epochs, save and leave; `optimize` or `hpo resume` goes on."""
         self._record = pause(self._database, self._record)
+
+    def resume(self, n_trials: int | None = None, *, budget: int | None = None) -> None:
+        """Open a paused study again, and a stopped one with more trials or epochs in all: for `ask`, or for workers.
+
+        Nothing is trained here: that is `optimize`, which resumes by itself. Raises SurgeryError, SettingError.
+        """
+        self._let_go_on(checked_count("n_trials", n_trials), checked_budget(budget))
 
     def extend(
         self,

@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 from hpo.errors import HpoError, SettingError, SurgeryError
+from hpo.sources import is_by_hand
 from storage.database import Database
 from storage.interventions.steering import extend, reopen
 from storage.schema.tables import MOST
@@ -81,7 +82,7 @@ def let_go_on(database: Database, record: StudyRecord, n_trials: int | None, bud
 def _check_objective(
     record: StudyRecord, objective: "Callable[[], Objective]", wider: Space | None, max_epochs: int | None
 ) -> None:
-    if record.spec.objective.get("kind") == "none":
+    if is_by_hand(record.spec.objective):
         return
     try:
         tuned = objective()

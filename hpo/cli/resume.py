@@ -73,6 +73,7 @@ def resume(
     """
     from hpo.cli.search import Limits, search
     from hpo.settings import check_backend
+    from hpo.sources import is_by_hand
     from storage.studies import COMPLETE, PAUSED
 
     limits = Limits.of(
@@ -99,8 +100,16 @@ def resume(
         targets = study.spec.targets
         seen = study.overview()
         say(f"study {study.name}: {seen.trials:,} trials so far, seed {study.spec.seed}", style="bold")
-        if study.record.state == PAUSED:
-            say(f"it was paused{_by_whom(study, 'pause')}; it is open again", soft_wrap=True)
+        by_hand = is_by_hand(study.spec.objective)
+        if study.record.state == PAUSED or by_hand:
+            paused = f"it was paused{_by_whom(study, 'pause')}; " if study.record.state == PAUSED else ""
+            if not by_hand:
+                study.objective  # noqa: B018 - where that is not at hand nothing is opened
+            study.resume(trials, budget=budget)
+            say(f"{paused}it is open{' again' * bool(paused)}", soft_wrap=True)
+        if by_hand:
+            say("it has no objective: go on in Python, with its ask() and tell()")
+            return
         if study.record.state == COMPLETE and trials in (None, targets.n_trials) and budget in (None, targets.budget):
             reached = bound_reached(study, seen)
             if reached is not None:

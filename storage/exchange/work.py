@@ -76,7 +76,8 @@ class Exchange:
 
     A study that is `closed` was paused or stopped by a person: it hands out nothing, and its workers are to leave.
     Where it is `outdated`, the study's space or epochs have changed since the record was read: it is to be read anew.
-    It has `waited` some seconds for its turn, and then `took` some more.
+    It has `waited` some seconds for its turn, and then `took` some more. Of the reports, so many were `refused`: their
+    jobs were no longer held, or an earlier attempt whose answer was lost has brought them.
     """
 
     claims: list[Claim]
@@ -84,6 +85,7 @@ class Exchange:
     workers: int
     closed: bool = False
     outdated: bool = False
+    refused: int = 0
     waited: float = 0.0
     took: float = 0.0
 

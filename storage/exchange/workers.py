@@ -129,6 +129,16 @@ def list_dead(
 
 
 @persistent
+def list_held(database: Database, study_id: int) -> list[tuple[int, str]]:
+    """Return the trials that somebody works on, each with the id of the worker."""
+    held = sa.select(jobs.c.trial, jobs.c.worker).where(
+        jobs.c.study_id == study_id, jobs.c.state == "running", sa.text("jobs.state <> 'done'")
+    )
+    with database.read() as connection:
+        return [(row.trial, row.worker) for row in connection.execute(held.order_by(jobs.c.trial))]
+
+
+@persistent
 def vouch(database: Database, study_id: int, launcher: str, lease: float) -> None:
     """Renew the leases that a launcher's workers on this node have let run half out, of those whose process lives.
 

@@ -230,6 +230,7 @@ class Worklist:
                         n_workers=survey.n_workers - taken.n_gone, any_ready=survey.any_ready or lost
                     )
                     decided, result = self._decide_and_claim(moment, wanted, survey, prepared, claiming=claiming)
+                result = replace(result, refused=len(reports) - len(ended))
                 completed = result.complete and row.state != COMPLETE
                 if completed:
                     run(connection, statements.complete_study, {"study": self._study.id, "now": moment.now})

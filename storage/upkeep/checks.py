@@ -233,13 +233,19 @@ def _json(connection: Connection, _now: float) -> Iterator[Fault]:
 def _workers(connection: Connection, now: float) -> Iterator[Fault]:
     """Find who has given no sign of life, and what nobody has renewed the lease of: the next worker sees to it."""
     silent = (
-        sa.select(workers.c.id, workers.c.seen_at, studies.c.name)
+        sa.select(workers.c.id, workers.c.seen_at, studies.c.name, studies.c.objective)
         .join_from(workers, studies, studies.c.id == workers.c.study_id)
         .where(workers.c.seen_at < now - _SILENT)
     )
     for row in connection.execute(silent):
-        told = f"no sign of life for {now - row.seen_at:,.0f} s: it was killed, or its host is gone"
-        yield Fault(f"{row.name}, worker {row.id}", told, f"hpo resume {shlex.quote(row.name)}", harmless=True)
+        told, name = f"no sign of life for {now - row.seen_at:,.0f} s: ", shlex.quote(row.name)
+        if row.objective.get("kind") == "none":
+            told += "it evaluates by hand what it has asked for, or is gone"
+            remedy = f"hpo stop {name} TRIAL, for one that nobody will tell"
+        else:
+            told += "it was killed, or its host is gone"
+            remedy = f"hpo resume {name}"
+        yield Fault(f"{row.name}, worker {row.id}", told, remedy, harmless=True)
     lapsed = (
         sa.select(*_OF_A_JOB, jobs.c.lease_until, jobs.c.worker)
         .join_from(jobs, studies, studies.c.id == jobs.c.study_id)

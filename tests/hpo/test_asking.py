@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evidence import PATIENCE, rows, wait_until
+from evidence import PATIENCE, change, rows, wait_until
 from searches import SPACE, Trainer, ran, searched
 
 import hpo
@@ -40,6 +40,35 @@ def test_a_value_may_have_many_forms(value: Any) -> None:
     study = asking()
     study.tell(study.ask(), value)
     assert study.best_value == (1.0 if isinstance(value, int) else 0.5)
+
+
+@pytest.mark.parametrize(("end", "state"), [("stop", "stopped"), ("discard", "discarded")])
+def test_what_is_told_too_late_is_refused(end: str, state: str) -> None:
+    """A value for a trial that somebody has ended meanwhile is not kept, and that is said; an error neither."""
+    study = asking(strategy="asha", max_epochs=9)
+    for told in ({"value": 0.5}, {"error": "broken"}):
+        trial = study.ask()
+        getattr(study, end)(trial.number, reason="not wanted")
+        with pytest.raises(hpo.SettingError, match=f"trial {trial.number} is {state} meanwhile.* is not kept"):
+            study.tell(trial, **told)
+        assert study.trials[trial.number].epochs == 0
+    trial = study.ask()
+    study.tell(trial, 0.5)
+    assert study.trials[trial.number].epochs == 1
+
+
+def test_who_waits_is_told_for_what(tmp_path: Path) -> None:
+    """A trial that another machine asked for, and will never tell, is named; given up, it holds nobody up."""
+    study = asking(strategy="random", n_trials=1, storage=tmp_path / "hpo.db")
+    trial = study.ask()
+    change(tmp_path / "hpo.db", "UPDATE workers SET node = 'far/1/1', pid = 1")
+    other = hpo.load_study("study", storage=tmp_path / "hpo.db")
+    waits = rf"nothing to ask for .* trial {trial.number} \(asked for by process \d+ on .*\); .*`hpo stop study TRIAL`"
+    with pytest.raises(hpo.SettingError, match=waits):
+        other.ask()
+    other.stop(trial.number)
+    with pytest.raises(hpo.Exhausted):
+        other.ask()
 
 
 def test_a_trial_may_be_told_by_its_number() -> None:

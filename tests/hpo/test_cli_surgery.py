@@ -206,6 +206,38 @@ def test_a_terminal_is_asked_before_a_study_is_deleted(run: Hpo, tmp_path: Path)
     assert run("show", "s").code == 0
 
 
+def test_a_study_by_hand_is_paused_and_resumed(run: Hpo) -> None:
+    """`hpo resume` and `Study.resume` open a study that has no objective; who asks goes on where it was."""
+    with hpo.create_study("byhand", space=hpo.Space(x=hpo.Float(0, 1)), seed=1) as study:
+        study.tell(study.ask(), 0.5)
+        assert run("pause", "byhand").code == 0
+        with pytest.raises(hpo.SettingError, match=r"Study\.resume or `hpo resume byhand`"):
+            study.ask()
+        said = run("resume", "byhand", "--trials", 3)
+        assert said.code == 0
+        assert "it was paused by" in said.err
+        assert "it is open again" in said.err
+        assert "ask() and tell()" in said.err
+        study.tell(study.ask(), 0.5)
+        study.pause()
+        study.resume()
+        study.tell(study.ask(), 0.5)
+        with pytest.raises(hpo.Exhausted):
+            study.ask()
+        study.resume(4)
+        assert study.ask().number == 3
+
+
+def test_what_cannot_go_on_stays_paused(run: Hpo) -> None:
+    """Where the objective's file is not at hand, nobody is told that the study is open."""
+    assert run("extend", "s", "--trials", 20).code == 0
+    assert run("pause", "s").code == 0
+    Path("train.py").rename("gone.py")
+    said = run("resume", "s")
+    assert (said.code, "train.py" in said.err, "it is open" in said.err) == (2, True, False), said.err
+    assert "state      paused" in run("show", "s").out
+
+
 def test_asking_stops_while_a_study_is_paused() -> None:
     """By hand as well: an error that says how to go on; what was asked before is told all the same."""
     study = hpo.create_study(space=hpo.Space(x=hpo.Float(0, 1)), storage=None, n_trials=3, seed=1)
