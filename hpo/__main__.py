@@ -1,6 +1,7 @@
 """The command `hpo`, which is `python -m hpo` as well: its passwords are hidden before anything else is loaded."""
 
 import gc
+import signal
 import sys
 from typing import Final, NoReturn
 
@@ -16,7 +17,10 @@ def main() -> NoReturn:
     gc.set_threshold(_YOUNG)
     from hpo.cli.main import main as run
 
-    run()
+    try:
+        run()
+    finally:  # all is said: whoever presses Ctrl-C once more while processes leave is rid of them without a traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ that dies must not take its colleagues along, so here every task has an executor
 process dies is run again in a new one.
 """
 
+import multiprocessing
 import os
 import signal
 from collections import deque
@@ -13,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from pickle import PicklingError
-from threading import Event
+from threading import Event, Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,8 @@ _DEATHS: Final = 10  # of one task's processes
 _WITHIN: Final = 60.0  # seconds: more often is beyond mending
 _IDLE: Final = 30.0  # seconds without a task, after which a process ends: its launcher may have died meanwhile
 _TAKEN_UP: Final = 1.0  # seconds within which loky's thread takes up a task: as a rule a millisecond
-_REAPED: Final = 1.0  # seconds within which the exit code of a process that is over is known
+_LEAVING: Final = 5.0  # seconds that a process without a task may take to end
+_REAPED: Final = 2.0  # seconds within which the exit code of a process that is over is known
 
 
 class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has no types
@@ -80,7 +82,8 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
             with suppress(BrokenProcessPool):
                 return self._started(self._executors.pop(pid), func)
         threads = dict.fromkeys(self.MAX_NUM_THREADS_VARS, "1")
-        return self._started(ProcessPoolExecutor(max_workers=1, timeout=_IDLE, env=threads), func)
+        executor = ProcessPoolExecutor(max_workers=1, timeout=_IDLE, env=threads, initializer=_as_any_process)
+        return self._started(executor, func)
 
     def _started(self, executor: ProcessPoolExecutor, func: Callable[[], Any]) -> "tuple[Future[Any], int]":
         with _ctrl_c_held_back():
@@ -103,6 +106,9 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
         if process is None:
             return None
         process.join(_REAPED)
+        until = monotonic() + _REAPED
+        while process.exitcode is None and monotonic() < until:  # loky's thread was quicker, and has not said so yet
+            sleep(0.001)
         return process.exitcode
 
     @property
@@ -115,10 +121,12 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
         self._closing.set()
 
     def terminate(self) -> None:
-        """Let every process go."""
+        """Let every process go; who has not gone after a while is ended."""
+        leaving = [self._processes[pid] for pid in self._executors]
         for executor in self._executors.values():
             executor.shutdown(wait=False)
         self._executors.clear()
+        Thread(target=_end_who_stay, args=(leaving,), name="last call", daemon=True).start()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - joblib's signature
         """End every process at once."""
@@ -127,6 +135,22 @@ class IsolatedProcesses(ParallelBackendBase):  # type: ignore[misc] # joblib has
             _wait_until_taken_up(executor)
             executor.shutdown(wait=False, kill_workers=True)
         self._executors.clear()
+
+
+def _as_any_process() -> None:
+    """Let what a task starts with `multiprocessing` start as it would elsewhere: loky's own way is for loky alone."""
+    multiprocessing.set_start_method(None, force=True)
+
+
+def _end_who_stay(leaving: "list[BaseProcess]") -> None:
+    """End processes that have not ended by themselves: an objective's thread may go on for ever, and all is saved."""
+    until = monotonic() + _LEAVING
+    while any(process.exitcode is None for process in leaving) and monotonic() < until:
+        sleep(0.05)
+    for process in leaving:
+        if process.exitcode is None and process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
 
 
 def _wait_until_taken_up(executor: ProcessPoolExecutor) -> None:

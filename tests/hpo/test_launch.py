@@ -16,7 +16,7 @@ import pytest
 from evidence import PATIENCE, TRAINER, evidence, rows, wait_until
 from joblib import Parallel, delayed
 from searches import SPACE, Trainer, started
-from tasks import fail, run, runs, wait_for_runs
+from tasks import fail, leave_a_thread, multiply, run, runs, wait_for_runs
 
 import hpo
 from hpo.launch import Launch, Watcher, work
@@ -294,6 +294,18 @@ def test_a_task_s_error_is_its_own() -> None:
     """What a task raises comes back as it is, and is not tried again."""
     with pytest.raises(LookupError, match="nowhere"):
         run_in_processes(delayed(fail)("nowhere"))
+
+
+@pytest.mark.parametrize("method", [None, "fork", "spawn", "forkserver"])
+def test_a_task_may_start_processes(method: str | None) -> None:
+    """As an objective's data loader does, in any of Python's ways."""
+    assert run_in_processes(delayed(multiply)(method)) == [(0, [2])]
+
+
+def test_a_task_s_thread_keeps_nobody() -> None:
+    """A process whose task has left a thread behind is ended: whoever launched it can leave."""
+    (pid,) = run_in_processes(delayed(leave_a_thread)())
+    wait_for(lambda: gone([pid]))
 
 
 def test_a_task_that_cannot_travel_is_told(tmp_path: Path) -> None:
