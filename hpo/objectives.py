@@ -30,6 +30,8 @@ from strategies import Params, Space
 DEFAULT_EPOCHS: Final = 100
 """The most a trial of a generator or a class trains, where nothing else is said."""
 
+_LONGEST_ERROR: Final = 1_000  # characters that are kept of what went wrong in one line
+_LONGEST_TRACEBACK: Final = 20_000
 _END: Final = object()  # what a session gets in place of a value when its trial has no further epoch
 
 
@@ -243,9 +245,20 @@ def read_value(returned: Any, metric: str) -> tuple[float, dict[str, float]]:
 
 def failure(error: BaseException) -> EpochResult:
     """Return the result of an epoch that raised."""
-    lines = traceback.format_exception(error)
-    message = str(error).strip().splitlines()
-    return EpochResult(error=": ".join([type(error).__name__, *message[:1]]), traceback="".join(lines))
+    whole = "".join(traceback.format_exception(error))
+    try:
+        message = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 - the objective's own: a failure to tell of itself is a failure, too
+        message = ["(its message cannot be had)"]
+    told = ": ".join([type(error).__name__, *message[:1]])
+    return EpochResult(error=_shortened(told, _LONGEST_ERROR), traceback=_shortened(whole, _LONGEST_TRACEBACK))
+
+
+def _shortened(text: str, most: int) -> str:
+    """Return a text of at most about `most` characters: without its middle, if need be."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]} … ({len(text) - most:,} characters left out) … {text[-most // 2 :]}"
 
 
 def _number(value: Any, what: str) -> float:

@@ -394,3 +394,41 @@ def test_a_resumed_trial_is_the_trial_that_never_stopped() -> None:
     assert {trial.epochs for trial in study.trials} == {1, 3, 9}
     for trial in study.trials:
         assert study.curves()[trial.number] == [trial.params["x"] + 1 / epoch for epoch in range(1, trial.epochs + 1)]
+
+
+class UnspeakableError(Exception):
+    """One that cannot tell of itself."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_an_error_that_cannot_be_told_fails_its_trial_alone() -> None:
+    """Its name is on record; the search goes on."""
+
+    def objective(params: Mapping[str, Any]) -> float:
+        if params["x"] < 0.5:
+            raise UnspeakableError
+        return params["x"]
+
+    study = searched(objective, 6)
+    failed = [trial for trial in study.trials if trial.state is hpo.State.FAILED]
+    assert 0 < len(failed) < 6
+    assert {trial.error for trial in failed} == {"UnspeakableError: (its message cannot be had)"}
+
+
+def test_a_long_error_is_kept_in_part() -> None:
+    """An error with a whole batch in its message takes kilobytes of the history; begin and end of it are there."""
+
+    def objective(params: Mapping[str, Any]) -> float:
+        raise ValueError("begin" + "x" * 5_000_000 + "end")
+
+    (trial,) = searched(objective, 1).trials
+    assert trial.error is not None
+    assert trial.error.startswith("ValueError: beginxx")
+    assert trial.error.endswith("xxend")
+    assert trial.traceback is not None
+    assert "in objective" in trial.traceback
+    assert trial.traceback.rstrip().endswith("xxend")
+    assert len(trial.error) < 2_000
+    assert len(trial.traceback) < 25_000
