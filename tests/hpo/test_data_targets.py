@@ -136,6 +136,14 @@ def test_rows_without_one_of_their_targets_are_left_out_and_counted(columns):
             assert np.array_equal(one, other)
 
 
+def test_a_target_far_from_all_others_is_told():
+    """A placeholder among the rows that are not trained on is beyond what a network is scored by: that is said."""
+    values = np.random.default_rng(0).normal(size=ROWS)
+    values[rows_of(loaded({"a": values}), "test")[0]] = 1e12
+    (warning,) = loaded({"a": values}).warnings
+    assert warning.startswith("The target 'a' of 1 row lies more than 1,000,000 standard deviations from")
+
+
 def test_a_target_of_numbers_written_otherwise_is_told():
     """Classes that would be numbers, but for a sign or a comma, come with a warning."""
     (warning,) = loaded({"a": np.resize(["2,5", "3", "?"], ROWS)}).warnings

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.data.columns import Kind
-from hpo.data.messages import DataError, Remarks
-from hpo.data.preprocessing import bounded
+from hpo.data.messages import DataError, Remarks, counted
+from hpo.data.preprocessing import FARTHEST, bounded
 from hpo.data.splits import Split
 from hpo.data.targets.base import Target, Task
 from hpo.data.targets.column import TargetColumn
@@ -41,16 +41,23 @@ class MeasureTarget(Target):
         return np.zeros(len(values), dtype=np.int8)
 
     @classmethod
-    def fit(cls, names: Sequence[str], values: NDArray[Any], parts: Split, remarks: Remarks) -> Self:  # noqa: ARG003 - the contract's
+    def fit(cls, names: Sequence[str], values: NDArray[Any], parts: Split, remarks: Remarks) -> Self:
         """Return the target with mean and standard deviation of each column."""
         means, scales = [], []
-        for name, column in zip(names, values[parts.train].T, strict=True):
+        for name, column, everywhere in zip(names, values[parts.train].T, values.T, strict=True):
             means.append(float(column.mean()))
             scales.append(float(column.std()))
             if np.ptp(column) == 0 or scales[-1] == 0:
                 raise DataError(
                     f"the target '{name}' is {column[0]} throughout the training part: there is nothing to learn. "
                     "Name another column, or give more rows."
+                )
+            far = int(np.sum(np.abs(everywhere - means[-1]) > FARTHEST * scales[-1]))
+            if far:
+                remarks.warnings.append(
+                    f"The target '{name}' of {counted(far, 'row')} lies more than {FARTHEST:,.0f} standard deviations "
+                    "from the training part's mean, and counts as if it lay just there, in scores as well. Does it "
+                    "stand for a missing value?"
                 )
         return cls(tuple(names), tuple(means), tuple(scales))
 
