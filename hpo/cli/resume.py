@@ -72,7 +72,7 @@ def resume(
     A paused study is open again; one that was stopped goes on only with more.
     """
     from hpo.cli.search import Limits, search
-    from hpo.settings import check_backend
+    from hpo.settings import check_backend, checked_workers
     from hpo.sources import is_by_hand
     from storage.studies import COMPLETE, PAUSED
 
@@ -105,6 +105,7 @@ def resume(
             paused = f"it was paused{_by_whom(study, 'pause')}; " if study.record.state == PAUSED else ""
             if not by_hand:
                 study.objective  # noqa: B018 - where that is not at hand nothing is opened
+            checked_workers(1 if jobs is None else jobs)
             study.resume(trials, budget=budget)
             say(f"{paused}it is open{' again' * bool(paused)}", soft_wrap=True)
         if by_hand:
