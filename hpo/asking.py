@@ -95,9 +95,10 @@ class Asking:
         """Raise SettingError when what was told came too late; it may also have been told by an earlier attempt."""
         number = report.progress.claim.job.trial
         trial = get_trial(self._database, self._study, number)
-        wanted = State.FAILED if report.outcome == State.FAILED else None
-        if trial is None or trial.epochs < len(report.progress.curve) or wanted not in (None, trial.state):
-            now = "gone" if trial is None else trial.state
+        now = "gone" if trial is None else trial.state
+        failed = report.outcome is State.FAILED
+        kept = now is State.FAILED if failed else trial is not None and trial.epochs >= len(report.progress.curve)
+        if not kept:
             raise SettingError(
                 f"trial {number} is {now} meanwhile, by somebody else's doing: what was told is not kept"
             )

@@ -19,6 +19,7 @@ from typing import Any, Final
 from hpo.errors import HpoError, ObjectiveError
 from hpo.objectives import Objective, UserObjective
 from hpo.whereabouts import FOLDERS, located, search_told, sha256_of
+from storage.studies import is_by_hand
 from strategies.spelling import nearest
 
 OURS: Final = ("hpo", "network", "strategies", "storage")
@@ -28,11 +29,6 @@ _HOME: Final = Path(__file__).resolve().parent.parent
 def as_objective(target: Objective | Callable[..., Any], metric: str = "value") -> Objective:
     """Return `target` as an objective; raises ObjectiveError when it cannot be one."""
     return target if isinstance(target, Objective) else UserObjective(target, describe(target), metric)
-
-
-def is_by_hand(source: Mapping[str, Any]) -> bool:
-    """Tell whether `source` describes none: the study is driven by ask() and tell()."""
-    return source.get("kind") == "none"
 
 
 def find_objective(source: Mapping[str, Any], metric: str = "value") -> Objective:

@@ -5,11 +5,10 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 from hpo.errors import HpoError, SettingError, SurgeryError
-from hpo.sources import is_by_hand
 from storage.database import Database
 from storage.interventions.steering import extend, reopen
 from storage.schema.tables import MOST
-from storage.studies import PAUSED, STOPPED, StudyRecord, reload_study
+from storage.studies import PAUSED, STOPPED, StudyRecord, is_by_hand, reload_study
 from strategies import Space
 from strategies.spelling import is_storable
 from strategies.widening import widened, widened_to

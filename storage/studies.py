@@ -96,6 +96,11 @@ class StudySummary:
     view: str
 
 
+def is_by_hand(objective: Mapping[str, Any]) -> bool:
+    """Tell whether what a study has on record as its objective is none: it is driven by ask and tell."""
+    return objective.get("kind") == "none"
+
+
 def create_study(database: Database, spec: StudySpec) -> StudyRecord:
     """Write a new study and its typed view. Raises StudyExists when the name is taken."""
     return _create_study(database, spec, set())

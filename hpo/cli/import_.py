@@ -86,12 +86,13 @@ def import_(
 
 def _read_whole(path: Path, name: str | None, storage: str | None) -> None:
     from hpo.moving import import_study
+    from storage.studies import is_by_hand
 
     study = import_study(path, name, storage=storage or "default")
     try:
         say = person().print
         say(f"imported {printable(study.name)}: {study.overview().trials:,} trials, into {study.database.shown_url}")
-        if study.spec.objective.get("kind") != "none":
+        if not is_by_hand(study.spec.objective):
             shown = printable(str(study.spec.objective.get("shown")))
             say(f"it tunes {shown}: hpo resume runs that code, if it is here; do so if you trust who wrote the file")
         say(f"go on with: {next_command(study.database, 'resume', study.name)}", soft_wrap=True)

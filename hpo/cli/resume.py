@@ -73,8 +73,7 @@ def resume(
     """
     from hpo.cli.search import Limits, search
     from hpo.settings import check_backend, checked_workers
-    from hpo.sources import is_by_hand
-    from storage.studies import COMPLETE, PAUSED
+    from storage.studies import COMPLETE, PAUSED, is_by_hand
 
     limits = Limits.of(
         trials=trials,
@@ -100,17 +99,14 @@ def resume(
         targets = study.spec.targets
         seen = study.overview()
         say(f"study {study.name}: {seen.trials:,} trials so far, seed {study.spec.seed}", style="bold")
-        by_hand = is_by_hand(study.spec.objective)
-        if study.record.state == PAUSED or by_hand:
-            paused = f"it was paused{_by_whom(study, 'pause')}; " if study.record.state == PAUSED else ""
-            if not by_hand:
-                study.objective  # noqa: B018 - where that is not at hand nothing is opened
-            checked_workers(1 if jobs is None else jobs)
+        # Whatever is not at hand is told before anything is opened.
+        objective = None if is_by_hand(study.spec.objective) else study.objective
+        checked_workers(1 if jobs is None else jobs)
+        paused = study.record.state == PAUSED
+        if paused or objective is None:
             study.resume(trials, budget=budget)
-            say(f"{paused}it is open{' again' * bool(paused)}", soft_wrap=True)
-        if by_hand:
-            say("it has no objective: go on in Python, with its ask() and tell()")
-            return
+        if paused:
+            say(f"it was paused{_by_whom(study, 'pause')}; it is open again", soft_wrap=True)
         if study.record.state == COMPLETE and trials in (None, targets.n_trials) and budget in (None, targets.budget):
             reached = bound_reached(study, seen)
             if reached is not None:
@@ -120,6 +116,9 @@ def resume(
             else:
                 more = "every point of the grid has been tried"
             say(f"it is complete: {more}")
+        if objective is None:
+            say("it has no objective: go on in Python, with its ask() and tell()")
+            return
         search(study, limits, form, confirm=confirm is not False)
 
 

@@ -129,9 +129,9 @@ def _silence(job: "RunningJob") -> str:
 
 
 def _next(study: "Study", seen: "Overview") -> str:
-    from storage.studies import COMPLETE, STOPPED
+    from storage.studies import CLOSED, COMPLETE, STOPPED, is_by_hand
 
-    if study.spec.objective.get("kind") == "none":  # it is driven by ask and tell: nothing here can go on with it
+    if is_by_hand(study.spec.objective) and seen.state not in CLOSED:  # no command can go on with it
         return next_command(study.database, "best" if seen.best is not None else "trials", study.name)
     if seen.state == STOPPED:
         return next_command(study.database, "extend", study.name, "--trials", "N")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from storage.connection.outages import persistent
 from storage.database import Database
 from storage.schema.tables import studies, workers
-from storage.studies import OPEN
+from storage.studies import OPEN, is_by_hand
 
 SETTLING: Final = 10.0
 """Seconds that a new study's maker has to begin with it: the first to work on it fixes its parallelism."""
@@ -31,4 +31,4 @@ def list_open(database: Database, names: Collection[str] = ()) -> list[str]:
     with database.read() as connection:
         settled = studies.c.created_at < database.now(connection) - SETTLING
         rows = connection.execute(query.where(studies.c.parallelism.is_not(None) | settled)).all()
-    return [row.name for row in rows if row.objective.get("kind") != "none"]
+    return [row.name for row in rows if not is_by_hand(row.objective)]

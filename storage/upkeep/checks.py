@@ -13,6 +13,7 @@ from storage.codec import FORMAT, decode, digest
 from storage.errors import CheckpointError
 from storage.schema.tables import VERSION_TABLE, checkpoints, jobs, measurements, metadata, studies, trials, workers
 from storage.schema.views import STABLE_VIEWS
+from storage.studies import is_by_hand
 
 _ANSWERED: Final = 100  # rows that a view is asked for
 _SILENT: Final = 60.0  # seconds without a sign of life after which a worker is taken for dead
@@ -239,7 +240,7 @@ def _workers(connection: Connection, now: float) -> Iterator[Fault]:
     )
     for row in connection.execute(silent):
         told, name = f"no sign of life for {now - row.seen_at:,.0f} s: ", shlex.quote(row.name)
-        if row.objective.get("kind") == "none":
+        if is_by_hand(row.objective):
             told += "it evaluates by hand what it has asked for, or is gone"
             remedy = f"hpo stop {name} TRIAL, for one that nobody will tell"
         else:

@@ -224,6 +224,8 @@ def test_a_study_by_hand_is_paused_and_resumed(run: Hpo) -> None:
         study.tell(study.ask(), 0.5)
         with pytest.raises(hpo.Exhausted):
             study.ask()
+        said = run("resume", "byhand")
+        assert (said.code, "it is complete: for more" in said.err, "it is open" in said.err) == (0, True, False)
         study.resume(4)
         assert study.ask().number == 3
 
